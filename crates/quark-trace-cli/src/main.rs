@@ -1,0 +1,2 @@
+//! The command `quark-trace`.
+fn main() {}
