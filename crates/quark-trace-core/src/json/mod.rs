@@ -1,0 +1,10 @@
+//! JSON as the original writes and reads it.
+//!
+//! [`Scanner`] reads the superset that Python's `json.loads` accepts (bare `NaN` and infinities,
+//! integers of any size, lone surrogates, repeated keys) at any depth without recursion.
+//! [`write`] makes what Python's `json.dumps` makes, byte for byte, and valid RFC 8259 always.
+
+mod scan;
+pub mod write;
+
+pub use scan::{Event, Fault, Number, Scanner, Text};

@@ -1,0 +1,500 @@
+//! A pull reader: one event at a time, no recursion, no copies.
+//!
+//! A general JSON crate cannot stand here: old files hold what RFC 8259 forbids, and a record must
+//! be shown as it is. Depth costs one bit, so a hostile line cannot exhaust the stack.
+
+use std::borrow::Cow;
+
+/// Where and why a text is not JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at byte {offset}")]
+pub struct Fault {
+    /// Byte offset in the text.
+    pub offset: usize,
+    /// What was wrong there.
+    pub reason: &'static str,
+}
+
+/// A string or key, still escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// What stands between the quotes.
+    pub raw: &'a [u8],
+    /// Whether `raw` holds a backslash.
+    pub escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The text with escapes resolved; a lone surrogate becomes U+FFFD.
+    pub fn to_str(&self) -> Cow<'a, str> {
+        if !self.escaped {
+            return String::from_utf8_lossy(self.raw);
+        }
+        let mut out = String::with_capacity(self.raw.len());
+        self.units(|unit| match unit {
+            Unit::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
+            Unit::Char(character) => out.push(character),
+            Unit::Surrogate(_) => out.push('\u{FFFD}'),
+        });
+        Cow::Owned(out)
+    }
+
+    /// The text with escapes resolved; a lone surrogate keeps its three bytes, as Python's
+    /// `surrogatepass` has it.
+    pub fn to_wtf8(&self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = Vec::with_capacity(self.raw.len());
+        self.units(|unit| match unit {
+            Unit::Bytes(bytes) => out.extend_from_slice(bytes),
+            Unit::Char(character) => {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            Unit::Surrogate(code) => out.extend_from_slice(&[
+                0xE0 | (code >> 12) as u8,
+                0x80 | ((code >> 6) & 0x3F) as u8,
+                0x80 | (code & 0x3F) as u8,
+            ]),
+        });
+        Cow::Owned(out)
+    }
+
+    /// Walks the runs and escapes; the scanner has checked that each escape is whole.
+    fn units(&self, mut each: impl FnMut(Unit<'a>)) {
+        let mut rest = self.raw;
+        while let Some(at) = memchr::memchr(b'\\', rest) {
+            if at > 0 {
+                each(Unit::Bytes(&rest[..at]));
+            }
+            let (unit, used) = unescape(&rest[at..]);
+            each(unit);
+            rest = &rest[at + used..];
+        }
+        if !rest.is_empty() {
+            each(Unit::Bytes(rest));
+        }
+    }
+}
+
+enum Unit<'a> {
+    Bytes(&'a [u8]),
+    Char(char),
+    Surrogate(u32),
+}
+
+fn unescape(text: &[u8]) -> (Unit<'_>, usize) {
+    let simple = match text[1] {
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'u' => return unescape_unicode(text),
+        other => char::from(other),
+    };
+    (Unit::Char(simple), 2)
+}
+
+fn unescape_unicode(text: &[u8]) -> (Unit<'_>, usize) {
+    let high = hex4(&text[2..6]);
+    if (0xD800..0xDC00).contains(&high) && text.len() >= 12 && text[6] == b'\\' && text[7] == b'u' {
+        let low = hex4(&text[8..12]);
+        if (0xDC00..0xE000).contains(&low) {
+            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return (char::from_u32(code).map_or(Unit::Surrogate(high), Unit::Char), 12);
+        }
+    }
+    (char::from_u32(high).map_or(Unit::Surrogate(high), Unit::Char), 6)
+}
+
+fn hex4(digits: &[u8]) -> u32 {
+    digits
+        .iter()
+        .fold(0, |value, &digit| value * 16 + char::from(digit).to_digit(16).unwrap_or_default())
+}
+
+/// A number as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Number<'a> {
+    /// An integer of any size.
+    Integer(&'a str),
+    /// A number with a fraction or an exponent.
+    Float(&'a str),
+    /// Python's bare `NaN`.
+    NotANumber,
+    /// Python's bare `Infinity`.
+    Infinity,
+    /// Python's bare `-Infinity`.
+    NegativeInfinity,
+}
+
+/// One step through a JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// `{`
+    ObjectStart,
+    /// `}`
+    ObjectEnd,
+    /// `[`
+    ArrayStart,
+    /// `]`
+    ArrayEnd,
+    /// The name of the member that follows.
+    Key(Text<'a>),
+    /// A string.
+    String(Text<'a>),
+    /// A number.
+    Number(Number<'a>),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Value,
+    ValueOrArrayEnd,
+    KeyOrObjectEnd,
+    CommaOrEnd,
+    Done,
+}
+
+/// Reads one JSON value; after it only white space may follow.
+#[derive(Debug, Clone)]
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    expect: Expect,
+    /// One flag a level: is it an object?
+    levels: Vec<bool>,
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at the first byte of `bytes`; a UTF-8 byte order mark is passed over.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let position = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        Self { bytes, position, expect: Expect::Value, levels: Vec::new() }
+    }
+
+    /// Byte offset of what comes next.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many objects and arrays are open.
+    pub fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// The next event, or `None` after the value.
+    #[inline]
+    pub fn next_event(&mut self) -> Result<Option<Event<'a>>, Fault> {
+        self.skip_white_space();
+        match self.expect {
+            Expect::Value => self.value().map(Some),
+            Expect::ValueOrArrayEnd => {
+                if self.peek() == Some(b']') {
+                    self.close().map(Some)
+                } else {
+                    self.value().map(Some)
+                }
+            }
+            Expect::KeyOrObjectEnd => {
+                if self.peek() == Some(b'}') {
+                    self.close().map(Some)
+                } else {
+                    self.key().map(Some)
+                }
+            }
+            Expect::CommaOrEnd => self.comma_or_end().map(Some),
+            Expect::Done => {
+                if self.position < self.bytes.len() {
+                    return Err(self.fault("extra data after the value"));
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Passes over one whole value (the next one) and returns its bytes.
+    pub fn skip_value(&mut self) -> Result<&'a [u8], Fault> {
+        self.skip_white_space();
+        let start = self.position;
+        let depth = self.levels.len();
+        loop {
+            self.next_event()?;
+            if self.levels.len() == depth {
+                return Ok(&self.bytes[start..self.position]);
+            }
+        }
+    }
+
+    fn comma_or_end(&mut self) -> Result<Event<'a>, Fault> {
+        match self.peek() {
+            Some(b',') => {
+                self.position += 1;
+                self.skip_white_space();
+                if self.levels.last() == Some(&true) { self.key() } else { self.value() }
+            }
+            Some(b'}' | b']') => self.close(),
+            Some(_) => Err(self.fault("expected a comma or the end of the object or array")),
+            None => Err(self.fault("the text ends inside an object or array")),
+        }
+    }
+
+    fn close(&mut self) -> Result<Event<'a>, Fault> {
+        let object = self.peek() == Some(b'}');
+        if self.levels.pop() != Some(object) {
+            return Err(self.fault("mismatched bracket"));
+        }
+        self.position += 1;
+        self.after_value();
+        Ok(if object { Event::ObjectEnd } else { Event::ArrayEnd })
+    }
+
+    fn key(&mut self) -> Result<Event<'a>, Fault> {
+        if self.peek() != Some(b'"') {
+            return Err(self.fault("expected a key in double quotes"));
+        }
+        let text = self.text()?;
+        self.skip_white_space();
+        if self.peek() != Some(b':') {
+            return Err(self.fault("expected a colon after the key"));
+        }
+        self.position += 1;
+        self.expect = Expect::Value;
+        Ok(Event::Key(text))
+    }
+
+    fn value(&mut self) -> Result<Event<'a>, Fault> {
+        let event = match self.peek() {
+            Some(b'{') => return Ok(self.open(true)),
+            Some(b'[') => return Ok(self.open(false)),
+            Some(b'"') => Event::String(self.text()?),
+            Some(b't') => self.word("true", Event::Bool(true))?,
+            Some(b'f') => self.word("false", Event::Bool(false))?,
+            Some(b'n') => self.word("null", Event::Null)?,
+            Some(b'N') => self.word("NaN", Event::Number(Number::NotANumber))?,
+            Some(b'I') => self.word("Infinity", Event::Number(Number::Infinity))?,
+            Some(b'-' | b'0'..=b'9') => Event::Number(self.number()?),
+            Some(_) => return Err(self.fault("expected a value")),
+            None => return Err(self.fault("the text ends where a value was expected")),
+        };
+        self.after_value();
+        Ok(event)
+    }
+
+    fn open(&mut self, object: bool) -> Event<'a> {
+        self.position += 1;
+        self.levels.push(object);
+        if object {
+            self.expect = Expect::KeyOrObjectEnd;
+            Event::ObjectStart
+        } else {
+            self.expect = Expect::ValueOrArrayEnd;
+            Event::ArrayStart
+        }
+    }
+
+    fn after_value(&mut self) {
+        self.expect = if self.levels.is_empty() { Expect::Done } else { Expect::CommaOrEnd };
+    }
+
+    fn word(&mut self, word: &'static str, event: Event<'a>) -> Result<Event<'a>, Fault> {
+        if !self.bytes[self.position..].starts_with(word.as_bytes()) {
+            return Err(self.fault("expected a value"));
+        }
+        self.position += word.len();
+        Ok(event)
+    }
+
+    fn number(&mut self) -> Result<Number<'a>, Fault> {
+        let start = self.position;
+        if self.peek() == Some(b'-') {
+            self.position += 1;
+            if self.bytes[self.position..].starts_with(b"Infinity") {
+                self.position += b"Infinity".len();
+                return Ok(Number::NegativeInfinity);
+            }
+        }
+        match self.peek() {
+            Some(b'0') => self.position += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return Err(self.fault("expected a digit")),
+        }
+        let mut float = false;
+        if self.peek() == Some(b'.')
+            && self.bytes.get(self.position + 1).is_some_and(u8::is_ascii_digit)
+        {
+            float = true;
+            self.position += 1;
+            self.digits();
+        }
+        float |= self.exponent();
+        let text = std::str::from_utf8(&self.bytes[start..self.position]).unwrap_or_default();
+        Ok(if float { Number::Float(text) } else { Number::Integer(text) })
+    }
+
+    fn exponent(&mut self) -> bool {
+        if !matches!(self.peek(), Some(b'e' | b'E')) {
+            return false;
+        }
+        let sign = matches!(self.bytes.get(self.position + 1), Some(b'+' | b'-'));
+        let digit = self.position + 1 + usize::from(sign);
+        if !self.bytes.get(digit).is_some_and(u8::is_ascii_digit) {
+            return false;
+        }
+        self.position = digit;
+        self.digits();
+        true
+    }
+
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.position += 1;
+        }
+    }
+
+    fn text(&mut self) -> Result<Text<'a>, Fault> {
+        let start = self.position + 1;
+        self.position = start;
+        let (mut escaped, mut ascii) = (false, true);
+        loop {
+            let Some(byte) = self.peek() else {
+                return Err(Fault { offset: start - 1, reason: "a string is not closed" });
+            };
+            match byte {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                0..=0x1F => return Err(self.fault("a control character inside a string")),
+                _ => {
+                    ascii &= byte < 0x80;
+                    self.position += 1;
+                }
+            }
+        }
+        let raw = &self.bytes[start..self.position];
+        if !ascii && let Err(error) = std::str::from_utf8(raw) {
+            return Err(Fault { offset: start + error.valid_up_to(), reason: "invalid UTF-8" });
+        }
+        self.position += 1;
+        Ok(Text { raw, escaped })
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.bytes.get(self.position + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.position += 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.position + 2..self.position + 6);
+                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(self.fault("a \\u escape without four hex digits"));
+                }
+                self.position += 6;
+            }
+            _ => return Err(self.fault("an unknown escape")),
+        }
+        Ok(())
+    }
+
+    fn skip_white_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.position += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.position).copied()
+    }
+
+    fn fault(&self, reason: &'static str) -> Fault {
+        Fault { offset: self.position, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(text: &str) -> Result<usize, Fault> {
+        let mut scanner = Scanner::new(text.as_bytes());
+        let mut count = 0;
+        while scanner.next_event()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[test]
+    fn reads_what_python_reads() {
+        for good in [
+            "{}",
+            "[]",
+            "0",
+            "-0",
+            "1e5",
+            "-1.5E-3",
+            "NaN",
+            "-Infinity",
+            "[Infinity]",
+            "\"\\ud800\"",
+            " {\"a\" : [1, {\"b\": null}], \"a\": true} ",
+            "18446744073709551617",
+            "\u{feff}[]",
+        ] {
+            events(good).unwrap_or_else(|fault| panic!("{good}: {fault}"));
+        }
+    }
+
+    #[test]
+    fn refuses_what_python_refuses() {
+        for bad in [
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "\"\\x\"",
+            "\"\n\"",
+            "tru",
+            "nan",
+            "[1 2]",
+            "{\"a\" 1}",
+            "]",
+            "[}",
+            "1 1",
+            "\"abc",
+            "\"\\u12\"",
+            "--1",
+            "-",
+            "1e",
+        ] {
+            assert!(events(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        assert_eq!(events(&deep), Ok(2_000_000));
+    }
+
+    #[test]
+    fn surrogates_pair_up_or_stay_alone() {
+        let text = |raw: &'static str| Text { raw: raw.as_bytes(), escaped: true };
+        assert_eq!(text("\\ud83d\\ude00!").to_str(), "😀!");
+        assert_eq!(text("a\\udce9").to_str(), "a\u{FFFD}");
+        assert_eq!(text("a\\udce9").to_wtf8().as_ref(), b"a\xED\xB3\xA9");
+        assert_eq!(text("\\ud83d\\n").to_str(), "\u{FFFD}\n");
+    }
+}
