@@ -1,0 +1,129 @@
+"""The test suites: which commands each one runs, and what those need."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TEST_PYTHON = ".venv/bin/python"
+TARGET = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
+COMMAND_LINE = TARGET / "debug" / "quark-trace"
+SHARED_ENVIRONMENT = {
+    "QUARK_TRACE_COMMAND": str(COMMAND_LINE),
+    "QUARK_TRACE_SEED_PYTHON": str(REPOSITORY / ".venv-seed" / "bin" / "python"),
+}
+
+
+@dataclass
+class Step:
+    """One command of a suite; `absent` says why it cannot run in this checkout, if so."""
+
+    title: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=lambda: dict(SHARED_ENVIRONMENT))
+    absent: str = ""
+    is_test: bool = True
+
+
+def suite_steps(name: str) -> list[Step]:
+    """The steps of a suite, found now: an earlier suite may have made what they need."""
+    return (SUITES | OTHER_SUITES)[name]()
+
+
+def rust() -> list[Step]:
+    return [*format_and_lints(), Step("tests", rust_tests("--tests")),
+            Step("examples in the documentation", ["cargo", "test", "--doc", "--workspace",
+                                                   "--locked"])]
+
+
+def format_and_lints() -> list[Step]:
+    return [Step("formatting", ["cargo", "fmt", "--all", "--check"]),
+            Step("lints", ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--",
+                           "-D", "warnings"])]
+
+
+def rust_tests(*arguments: str, ignored: bool = False) -> list[str]:
+    """The command that runs the Rust tests: with cargo-nextest where it is installed."""
+    common = ["--workspace", "--locked", "--no-fail-fast", *arguments]
+    if not shutil.which("cargo-nextest"):
+        return ["cargo", "test", "--quiet", *common, *(["--", "--ignored"] if ignored else [])]
+    selected = ["--run-ignored", "only", "--no-tests", "pass"] if ignored else []
+    return ["cargo", "nextest", "run", "--status-level", "fail", "--final-status-level", "slow",
+            *common, *selected]
+
+
+def python() -> list[Step]:
+    return [
+        set_up("venv", "seed", "command"),
+        folder_step("tests", "python/tests", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
+                                              "python/tests"]),
+    ]
+
+
+def shell() -> list[Step]:
+    scripts = sorted((REPOSITORY / "tests" / "shell").glob("*.sh"))
+    if not scripts:
+        return [Step("scripts", [], absent="tests/shell holds no script")]
+    return [set_up("command", "parts"), *(Step(script.stem, ["sh", str(script)]) for script in scripts)]
+
+
+def crash() -> list[Step]:
+    return [set_up("parts"), folder_step("faults, kills and power cuts", "tests/crash/run",
+                                         ["tests/crash/run"])]
+
+
+def docs() -> list[Step]:
+    return [
+        Step("reference", ["cargo", "doc", "--workspace", "--no-deps", "--locked"],
+             {"RUSTDOCFLAGS": "-D warnings"}),
+        folder_step("examples", "tests/docs", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
+                                               "tests/docs"]),
+    ]
+
+
+def demo() -> list[Step]:
+    return [
+        set_up("demo-venv", "command"),
+        folder_step("federated run", "examples/federated/test_demo.py",
+                    [".venv-demo/bin/python", "-m", "pytest", "-rs", "-q",
+                     "examples/federated/test_demo.py"]),
+    ]
+
+
+def tools() -> list[Step]:
+    return [set_up("venv"),
+            Step("tests", [TEST_PYTHON, "-m", "pytest", "-rs", "-q", "tools"])]
+
+
+def check() -> list[Step]:
+    """The everyday loop: under five minutes, so without the demo, crashes and slow tests."""
+    quick = [TEST_PYTHON, "-m", "pytest", "-rs", "-q", "-m", "not slow", "python/tests"]
+    return [*format_and_lints(), Step("unit tests", rust_tests("--lib", "--bins")),
+            set_up("venv"),
+            folder_step("quick Python tests", "python/tests", quick)]
+
+
+def soak() -> list[Step]:
+    return [set_up("parts"),
+            Step("ignored Rust tests", rust_tests(ignored=True)),
+            folder_step("faults, kills and power cuts", "tests/crash/run",
+                        ["tests/crash/run", "--soak"])]
+
+
+def set_up(*targets: str) -> Step:
+    """Makes what a suite needs. It counts only when it fails."""
+    return Step("set-up", ["make", "--no-print-directory", *targets], is_test=False)
+
+
+def folder_step(title: str, path: str, command: list[str]) -> Step:
+    """A step over a part of the repository; one that is not there is reported as skipped."""
+    absent = "" if (REPOSITORY / path).exists() else f"this checkout has no {path}"
+    return Step(title, command, absent=absent)
+
+
+SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "docs": docs,
+          "demo": demo, "tools": tools}
+
+# Run by a target of their own, not by `make test`.
+OTHER_SUITES = {"check": check, "soak": soak}
