@@ -65,7 +65,8 @@ def shell() -> list[Step]:
     scripts = sorted((REPOSITORY / "tests" / "shell").glob("*.sh"))
     if not scripts:
         return [Step("scripts", [], absent="tests/shell holds no script")]
-    return [set_up("command", "parts"), *(Step(script.stem, ["sh", str(script)]) for script in scripts)]
+    return [set_up("command", "parts"),
+            *(Step(script.stem, ["sh", str(script)]) for script in scripts)]
 
 
 def crash() -> list[Step]:
