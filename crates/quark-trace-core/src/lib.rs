@@ -10,6 +10,7 @@
 //! | [`json`] | reading what the original wrote, writing what anyone can read |
 //! | [`payload`], [`record`] | what a caller logs, and the one-line record object |
 //! | [`ledger`] | entries, RFC 6962 tree, signed notes, checkpoints, proofs |
+//! | [`sheet`] | fact sheets: reading, validating, amending |
 #![forbid(unsafe_code)]
 
 pub mod ids;
@@ -17,3 +18,4 @@ pub mod json;
 pub mod ledger;
 pub mod payload;
 pub mod record;
+pub mod sheet;
