@@ -1,0 +1,124 @@
+"""The rows of the benchmark: what is measured, beside whom, and what we aim at.
+
+A target is an aim on a quiet machine of two cores, not a test. Ratios between candidates of the
+same run carry over to other machines; absolute figures do not.
+"""
+
+from dataclasses import dataclass
+
+APPENDS = 20_000
+SYNCED_APPENDS = 2_000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A workload of one of the programs in peers/, or of the Rust benchmark."""
+
+    name: str
+    program: str
+    workload: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One table of the report; the first candidate is ours.
+
+    `unit` is "us" for microseconds an operation, or "ms" or "s" for the whole. A row that has no
+    `count` runs over logs of each size. `target` holds for the largest size only.
+    """
+
+    title: str
+    unit: str
+    candidates: tuple[Candidate, ...]
+    target: float | None = None
+    count: int | None = None
+    target_mib: float | None = None
+    floors: float | None = None  # the target as a multiple of fdatasync on this machine
+
+
+SEED = "quark-trace 0.1.0"
+
+
+def ours(workload: str) -> Candidate:
+    return Candidate("quark-trace", "ours.py", workload)
+
+
+def rust(workload: str) -> Candidate:
+    return Candidate("quark-trace, Rust", "rust", workload)
+
+
+def seed(workload: str) -> Candidate:
+    return Candidate(SEED, "seed.py", workload)
+
+
+def by_hand(name: str, workload: str) -> Candidate:
+    return Candidate(name, "by_hand.py", workload)
+
+
+def sqlite(name: str, workload: str) -> Candidate:
+    return Candidate(f"sqlite3 {name}", "sqlite_log.py", workload)
+
+
+def duckdb(workload: str) -> Candidate:
+    return Candidate("DuckDB on the JSONL file", "duckdb_reader.py", workload)
+
+
+FDATASYNC = Candidate("write + fdatasync alone", "machine.py", "fdatasync")
+
+ROWS = (
+    Row("append, `os` durability, from Python", "us", (
+        ours("append_os"), seed("append"), by_hand("orjson + write", "append_orjson"),
+        by_hand("orjson + SHA-256 chain + write", "append_orjson_chain"),
+        by_hand("json.dumps + write", "append_json"), sqlite("WAL NORMAL", "append"),
+        sqlite("WAL NORMAL, chained", "append_chain"),
+        Candidate("pymerkle, in memory", "pymerkle_tree.py", "append")),
+        target=4.0, count=APPENDS),
+    Row("append, `os` durability, onto a log of that many", "us", (ours("append_onto"),),
+        target=4.0),
+    Row("append, `buffered`, from Python", "us", (
+        ours("append_buffered"), seed("append"), by_hand("orjson + write", "append_orjson")),
+        target=2.0, count=APPENDS),
+    Row("append, `sync`, from Python", "us", (
+        ours("append_sync"), FDATASYNC, by_hand("json.dumps + write + fdatasync",
+                                                "append_json_sync"),
+        sqlite("WAL FULL", "append_sync"), sqlite("WAL FULL, chained", "append_sync_chain")),
+        floors=1.25, count=SYNCED_APPENDS),
+    Row("100 records a sync, from Python", "us", (
+        ours("append_100_a_sync"), sqlite("100 a transaction", "append_100_a_sync")),
+        target=6.5, count=APPENDS),
+    Row("1,000 records a sync, from Python", "us", (
+        ours("append_1000_a_sync"), sqlite("1,000 a transaction", "append_1000_a_sync")),
+        target=5.0, count=APPENDS),
+    Row("open a project and append one record", "ms", (
+        ours("open_and_append"), seed("open_and_append"), sqlite("WAL", "open_and_append")),
+        target=10.0),
+    Row("history, payloads left as they are", "s", (ours("history"), seed("history")),
+        target=0.3, target_mib=350),
+    Row("history, every payload made a dict", "s", (
+        ours("payloads"), seed("payloads"), by_hand("orjson.loads of each line", "payloads")),
+        target=2.0),
+    Row("records of one stage, 0.6 % of all", "s", (
+        ours("select"), seed("select"), by_hand("orjson.loads of each line", "select"),
+        duckdb("select"), sqlite("scan", "select_scan"), sqlite("indexed", "select_indexed")),
+        target=0.22),
+    Row("summary, cold", "s", (
+        ours("summary"), seed("summary"), duckdb("summary"), sqlite("indexed", "summary_indexed")),
+        target=0.2),
+    Row("summary, kept", "ms", (ours("summary_kept"),), target=1.0),
+    Row("verify the whole log", "s", (
+        ours("verify"), Candidate("hashlib, RFC 6962", "rfc6962_hashlib.py", "verify")),
+        target=0.45, target_mib=64),
+    Row("import quark_trace", "ms", (ours("import_package"), seed("import_package")),
+        target=50.0, count=1),
+    Row("append, `os` durability, from Rust", "us", (rust("append_os"),), target=2.2,
+        count=10 * APPENDS),
+    Row("append, `buffered`, from Rust", "us", (rust("append_buffered"),), target=1.0,
+        count=10 * APPENDS),
+    Row("8 writers, each waiting for its own `sync`, from Rust", "us", (
+        rust("append_sync_8_writers"), rust("append_sync"), FDATASYNC),
+        target=45.0, count=SYNCED_APPENDS),
+    Row("inclusion proof made, 1 Mi leaves, from Rust", "us", (rust("proof_made"),), target=1.5,
+        count=1 << 20),
+    Row("inclusion proof checked, 1 Mi leaves, from Rust", "us", (rust("proof_checked"),),
+        target=2.6, count=1 << 20),
+)

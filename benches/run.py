@@ -1,0 +1,165 @@
+"""Measures ours and its peers, interleaved, each in a process of its own, and prints ratios.
+
+    python benches/run.py                 the full run: logs of 10^3, 10^5 and 10^6 records
+    python benches/run.py --quick         the same with small logs, in about a minute
+    python benches/run.py --only verify   the rows whose title holds this text
+
+`make bench` sets up what this needs. Results are kept in target/bench/results.json.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from report import print_machine, print_missed, print_row
+from rows import FDATASYNC, ROWS, Candidate, Row
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+TARGET = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
+FOLDER = TARGET / "bench"
+FULL_SIZES = (1_000, 100_000, 1_000_000)
+QUICK_SIZES = (1_000, 20_000)
+GROWING = ("ours.py", "seed.py")
+
+
+def main() -> None:
+    options = parse_options()
+    sizes = QUICK_SIZES if options.quick else FULL_SIZES
+    rows = [row for row in ROWS if options.only.lower() in row.title.lower()]
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    if any(row.count is None for row in rows):
+        for size in sizes:
+            make_logs(size)
+    machine = describe_machine()
+    print_machine(machine)
+    results = []
+    for row in rows:
+        for size in [row.count] if row.count is not None else sizes:
+            results.append(measure(row, size, largest=size in (row.count, sizes[-1]),
+                                   quick=options.quick))
+            print_row(results[-1])
+    print_missed(results)
+    keep(machine, results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Speed beside 0.1.0 and other logs, as ratios.")
+    parser.add_argument("--quick", action="store_true", help="small logs, three runs of each")
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows whose title holds TEXT")
+    return parser.parse_args()
+
+
+def make_logs(size: int) -> None:
+    """The log that the reading workloads share, and copies for those that add to it."""
+    print(f"making a log of {size:,} records", file=sys.stderr)
+    log = log_folder(size)
+    log.mkdir()
+    run(Candidate("", "ours.py", "prepare"), size, log)
+    for program in GROWING:
+        shutil.copytree(log, growing_folder(size, program))
+    run(Candidate("", "sqlite_log.py", "prepare"), size, log)
+
+
+def log_folder(size: int) -> Path:
+    return FOLDER / f"log-{size}"
+
+
+def growing_folder(size: int, program: str) -> Path:
+    return FOLDER / f"growing-{size}-{Path(program).stem}"
+
+
+def measure(row: Row, size: int, largest: bool, quick: bool) -> dict:
+    """Runs every candidate of a row in turn, several times, and takes medians."""
+    repeats = 3 if quick or size >= 1_000_000 else 5
+    runs: dict[Candidate, list[dict]] = {candidate: [] for candidate in row.candidates}
+    for _ in range(repeats):
+        for candidate, done in runs.items():
+            done.append(run(candidate, size, folder_for(candidate, row, size)))
+    target = row.target if largest else None
+    if row.floors is not None:
+        target = row.floors * median_figure(row, runs[FDATASYNC])
+    return {
+        "title": row.title, "unit": row.unit, "size": size, "target": target,
+        "target_mib": row.target_mib if largest else None,
+        "candidates": [{
+            "name": candidate.name,
+            "median": median_figure(row, done),
+            "runs": [figure(row, result) for result in done],
+            "peak_mib": statistics.median(result["peak_mib"] for result in done),
+        } for candidate, done in runs.items()],
+    }
+
+
+def figure(row: Row, result: dict) -> float:
+    per = result["count"] if row.unit == "us" else 1
+    return result["seconds"] / per * {"us": 1e6, "ms": 1e3, "s": 1.0}[row.unit]
+
+
+def median_figure(row: Row, done: list[dict]) -> float:
+    return statistics.median(figure(row, result) for result in done)
+
+
+def folder_for(candidate: Candidate, row: Row, size: int) -> Path:
+    """The shared log, or an empty folder for a workload that writes."""
+    if row.count is None:
+        grows = candidate.program in GROWING and "append" in candidate.workload
+        return growing_folder(size, candidate.program) if grows else log_folder(size)
+    scratch = FOLDER / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    return scratch
+
+
+def run(candidate: Candidate, count: int, folder: Path) -> dict:
+    """One run in one process; a candidate that fails ends the benchmark."""
+    done = subprocess.run([*command(candidate.program), candidate.workload, str(count), folder],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"run.py: {candidate.program} {candidate.workload} {count} failed:\n"
+                 f"{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def command(program: str) -> list[str]:
+    if program == "rust":
+        return [str(TARGET / "bench" / "rust")]
+    python = REPOSITORY / ".venv-seed/bin/python" if program == "seed.py" else sys.executable
+    return [str(python), str(HERE / "peers" / program)]
+
+
+def describe_machine() -> dict:
+    scratch = FOLDER / "scratch"
+    scratch.mkdir(exist_ok=True)
+    syncs = [run(FDATASYNC, 500, scratch)["seconds"] / 500 * 1e6 for _ in range(5)]
+    return {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count(),
+            "python": platform.python_version(), "load": os.getloadavg()[0],
+            "fdatasync_us": statistics.median(syncs)}
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), "?")
+
+
+def keep(machine: dict, results: list[dict]) -> None:
+    path = FOLDER / "results.json"
+    path.write_text(json.dumps({"machine": machine, "rows": results}, indent=1), "utf-8")
+    for left in FOLDER.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+    print(f"\nall runs: {path}")
+
+
+if __name__ == "__main__":
+    main()
