@@ -1,1 +1,19 @@
 //! The flight recorder of machine learning.
+//!
+//! A project has a fact sheet (what the model is for) and trace records (what happened). Both are
+//! entries of one append-only ledger, an RFC 6962 Merkle log that anyone can check.
+//!
+//! This crate is synchronous and starts no runtime: training processes fork. It prints nothing and
+//! reads no environment variables; folders, keys and clocks are arguments.
+
+pub mod clock;
+pub mod error;
+pub mod keys;
+mod log;
+mod record;
+pub mod store;
+
+pub use error::{Error, ErrorKind, Outcome, Result};
+pub use log::TraceLog;
+pub use quark_trace_core as core;
+pub use record::{Record, members};

@@ -26,6 +26,16 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// HMAC-SHA-256 (RFC 2104) under a 32-byte key.
+    pub fn keyed(key: &[u8; 32], bytes: &[u8]) -> Self {
+        let (mut inner, mut outer) = ([0x36; 64], [0x5C; 64]);
+        for (at, byte) in key.iter().enumerate() {
+            inner[at] ^= byte;
+            outer[at] ^= byte;
+        }
+        Self::of_parts(&[&outer, &Self::of_parts(&[&inner, bytes]).0])
+    }
+
     /// Standard base64 with padding, as checkpoints and proofs have it.
     pub fn to_base64(self) -> String {
         STANDARD.encode(self.0)
@@ -92,6 +102,15 @@ impl fmt::Debug for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hmac_agrees_with_rfc_4231_case_2_padded_key() {
+        // Test case 2 of RFC 4231; HMAC pads its 4-byte key with zeros, so 32 bytes say the same.
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(b"Jefe");
+        let tag = Digest::keyed(&key, b"what do ya want for nothing?").to_string();
+        assert_eq!(tag, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
 
     #[test]
     fn hex_is_strict() {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::Digest;
@@ -200,4 +201,18 @@ fn signature_line(line: &str) -> Option<SignatureLine<'_>> {
     let blob = STANDARD.decode(blob).ok()?;
     let (id, signature) = blob.split_first_chunk::<4>()?;
     Some(SignatureLine { name, id: u32::from_be_bytes(*id), signature: signature.to_vec() })
+}
+
+/// The seed of an Ed25519 private key in PEM (PKCS #8), as `openssl genpkey` writes it.
+pub fn seed_from_pem(text: &str) -> Option<[u8; 32]> {
+    SigningKey::from_pkcs8_pem(text).ok().map(|key| key.to_bytes())
+}
+
+/// The PEM (PKCS #8 version 1, which every OpenSSL reads) of the private key with this seed.
+pub fn seed_to_pem(seed: &[u8; 32]) -> String {
+    // RFC 8410: SEQUENCE { INTEGER 0, SEQUENCE { OID 1.3.101.112 }, OCTET STRING { OCTET STRING } }
+    const PREFIX: [u8; 16] =
+        [0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let der = STANDARD.encode([PREFIX.as_slice(), seed.as_slice()].concat());
+    format!("-----BEGIN PRIVATE KEY-----\n{der}\n-----END PRIVATE KEY-----\n")
 }

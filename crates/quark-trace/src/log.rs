@@ -1,0 +1,232 @@
+//! Writing and reading the records of one project.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quark_trace_core::ids::{ProjectId, Stage};
+use quark_trace_core::ledger::{Entry, Kind};
+use quark_trace_core::payload::Payload;
+use quark_trace_core::record::{Draft, View};
+
+use crate::clock::{Clock, SystemClock, timestamp};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::record::Record;
+use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
+
+/// The records of a project in a store: append-only.
+///
+/// ```
+/// use std::sync::Arc;
+/// use quark_trace::{TraceLog, store::MemoryStore};
+/// use quark_trace::core::payload::Payload;
+///
+/// let log = TraceLog::new(Arc::new(MemoryStore::new()), "demo".parse()?);
+/// log.log("client_round", &Payload::new().with("round", 1).with("loss", 0.21))?;
+/// assert_eq!(log.history()?[0].stage(), "client_round");
+/// # Ok::<(), quark_trace::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TraceLog {
+    store: Arc<dyn Store>,
+    project: ProjectId,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Mutex<IdPool>>,
+}
+
+impl TraceLog {
+    /// The log of `project` in `store`, with [`Durability::Os`] and the system's clock.
+    pub fn new(store: Arc<dyn Store>, project: ProjectId) -> Self {
+        Self {
+            store,
+            project,
+            durability: Durability::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::default(),
+        }
+    }
+
+    /// When appends return.
+    #[must_use]
+    pub fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Takes times from another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The project.
+    pub fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
+    /// Appends a record with a new id and the present time, and returns it.
+    pub fn log(&self, stage: &str, payload: &Payload) -> Result<Record> {
+        payload.check()?;
+        let record = self.draft(stage, payload.as_bytes())?;
+        self.append_drafted(&record)?;
+        Ok(record)
+    }
+
+    /// Writes the line of a record with a new id and the present time, without appending it.
+    /// `payload` is a JSON object on one line.
+    pub fn draft(&self, stage: &str, payload: &[u8]) -> Result<Record> {
+        Stage::check(stage)?;
+        let record_id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+        let mut line = Vec::with_capacity(192 + payload.len() + stage.len());
+        let draft = Draft {
+            record_id: &record_id,
+            project_id: self.project.as_str(),
+            stage,
+            timestamp: &timestamp(self.clock.now_us()),
+            payload,
+        };
+        draft.write(&mut line);
+        Record::from_line(line)
+    }
+
+    /// Appends a drafted record, whose id nobody else can have.
+    pub fn append_drafted(&self, record: &Record) -> Result<Appended> {
+        self.append_line(record.line())
+    }
+
+    /// As [`TraceLog::append_drafted`], from the line that a binding wrote; nothing is checked.
+    pub fn append_line(&self, line: &[u8]) -> Result<Appended> {
+        self.commit(&[NewEntry::new(Kind::Record, line)])
+    }
+
+    /// Appends a record whose id the caller chose, once: the same record again is answered with
+    /// the index it has, another record with the same id is refused.
+    pub fn append(&self, record: &Record) -> Result<u64> {
+        let appended = self.append_all(std::slice::from_ref(record))?;
+        Ok(appended.existing.first().map_or(appended.size - 1, |(_, index)| *index))
+    }
+
+    /// Appends records with ids of the caller's in one step, all or none.
+    pub fn append_all(&self, records: &[Record]) -> Result<Appended> {
+        let ids: Vec<String> = records.iter().map(Record::record_id).collect();
+        let mut entries = Vec::with_capacity(records.len());
+        for (record, id) in records.iter().zip(&ids) {
+            self.check_own(record)?;
+            let entry = NewEntry::new(Kind::Record, record.line());
+            entries.push(NewEntry { record_id: Some(id), ..entry });
+        }
+        self.commit(&entries)
+    }
+
+    fn check_own(&self, record: &Record) -> Result<()> {
+        let view = record.view();
+        let named = view.project_id.to_str();
+        Stage::check(&view.stage.to_str())?;
+        if named == self.project.as_str() {
+            return Ok(());
+        }
+        let message = format!(
+            "the record is of project {named:?}, this log is of {:?}",
+            self.project.as_str()
+        );
+        Err(Error::new(ErrorKind::InvalidInput, "append a record", message)
+            .with_outcome(Outcome::NotWritten))
+    }
+
+    fn commit(&self, entries: &[NewEntry<'_>]) -> Result<Appended> {
+        let commit = Commit { entries, expected: None, durability: self.durability };
+        self.store.append(&self.project, &commit)
+    }
+
+    /// All records in the order of the log. A line that is no record is an error of kind
+    /// `Corrupted` which says where it is; [`TraceLog::each_line`] reads past it.
+    pub fn history(&self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut fault = None;
+        self.each_line(|line, place| match Record::from_line(line.to_vec()) {
+            Ok(record) => {
+                records.push(record);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                fault = Some(error.on(format!(
+                    "line {} at byte {} of project {}",
+                    place.line, place.offset, self.project
+                )));
+                ControlFlow::Break(())
+            }
+        })?;
+        fault.map_or(Ok(records), Err)
+    }
+
+    /// Every record line, readable or not, with its place, until `each` breaks off.
+    pub fn each_line(&self, mut each: impl FnMut(&[u8], Place) -> ControlFlow<()>) -> Result<()> {
+        let plan = Plan { from: 0, select: Select::Records };
+        self.store.scan(&self.project, &plan, &mut |row| match row {
+            Row::Entry { object: Some(object), place, .. } => each(&object, place),
+            Row::Loose { object, place, .. } => each(object, place),
+            _ => ControlFlow::Continue(()),
+        })
+    }
+
+    /// The index and line of the entry about a record; `None` when no record has the id.
+    pub fn find(&self, record_id: &str) -> Result<Option<(u64, Record)>> {
+        let mut found = None;
+        let plan = Plan { from: 0, select: Select::Records };
+        self.store.scan(&self.project, &plan, &mut |row| {
+            let Row::Entry { index, line, object: Some(object), .. } = row else {
+                return ControlFlow::Continue(());
+            };
+            let matches = memchr::memmem::find(&object, record_id.as_bytes()).is_some()
+                && View::parse(&object).is_ok_and(|view| view.record_id.to_str() == record_id)
+                && Entry::parse(line).is_ok();
+            if !matches {
+                return ControlFlow::Continue(());
+            }
+            found = Record::from_line(object.into_owned()).ok().map(|record| (index, record));
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Random bytes for record ids, fetched for many at once.
+///
+/// Ids must stay unique when the process forks, so that the pool belongs to one process.
+#[derive(Debug)]
+struct IdPool {
+    bytes: [u8; 4096],
+    used: usize,
+    process: u32,
+}
+
+impl Default for IdPool {
+    fn default() -> Self {
+        Self { bytes: [0; 4096], used: 4096, process: 0 }
+    }
+}
+
+impl IdPool {
+    /// A UUID of version 4 as text.
+    fn next(&mut self) -> Result<String> {
+        let process = std::process::id();
+        if self.used + 16 > self.bytes.len() || self.process != process {
+            getrandom::fill(&mut self.bytes).map_err(|error| {
+                Error::new(ErrorKind::Io, "make a record id", error.to_string())
+                    .with_outcome(Outcome::NotWritten)
+            })?;
+            self.used = 0;
+            self.process = process;
+        }
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.bytes[self.used..self.used + 16]);
+        self.used += 16;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string())
+    }
+}

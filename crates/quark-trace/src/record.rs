@@ -1,0 +1,95 @@
+//! A record as the library hands it out: its stored bytes, read on demand.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use quark_trace_core::json::{Event, Scanner};
+use quark_trace_core::record::{RecordFault, View};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// One record, exactly as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    line: Vec<u8>,
+}
+
+impl Record {
+    /// Takes a line; it is refused when it is no record.
+    pub fn from_line(line: Vec<u8>) -> Result<Self> {
+        match View::parse(&line) {
+            Ok(_) => Ok(Self { line }),
+            Err(fault) => Err(unreadable(fault)),
+        }
+    }
+
+    /// The stored line, without its terminator.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// All fields, read from the line without copying.
+    pub fn view(&self) -> View<'_> {
+        View::parse(&self.line).expect("checked when the record was made")
+    }
+
+    /// `record_id`
+    pub fn record_id(&self) -> String {
+        self.view().record_id.to_str().into_owned()
+    }
+
+    /// `stage`
+    pub fn stage(&self) -> String {
+        self.view().stage.to_str().into_owned()
+    }
+
+    /// `timestamp`
+    pub fn timestamp(&self) -> String {
+        self.view().timestamp.to_str().into_owned()
+    }
+
+    /// The payload as stored: JSON, mostly an object.
+    pub fn payload(&self) -> &[u8] {
+        self.view().payload
+    }
+
+    /// The bytes of one member of the payload, the last of that name; `None` when there is none.
+    ///
+    /// ```
+    /// use quark_trace::Record;
+    /// let line = br#"{"record_id": "1", "project_id": "p", "stage": "s", "timestamp": "t", "payload": {"loss": 0.21}}"#;
+    /// let record = Record::from_line(line.to_vec()).unwrap();
+    /// assert_eq!(record.payload_member("loss"), Some(b"0.21".as_slice()));
+    /// ```
+    pub fn payload_member(&self, name: &str) -> Option<&[u8]> {
+        members(self.payload()).into_iter().rev().find(|(key, _)| key == name).map(|(_, raw)| raw)
+    }
+}
+
+/// The members of a JSON object: names, and values as they are written. Empty for anything else.
+pub fn members(object: &[u8]) -> Vec<(Cow<'_, str>, &[u8])> {
+    let mut found = Vec::new();
+    let mut scanner = Scanner::new(object);
+    if !matches!(scanner.next_event(), Ok(Some(Event::ObjectStart))) {
+        return found;
+    }
+    while let Ok(Some(Event::Key(key))) = scanner.next_event() {
+        let Ok(value) = scanner.skip_value() else { break };
+        found.push((key.to_str(), value));
+    }
+    found
+}
+
+fn unreadable(fault: RecordFault) -> Error {
+    Error::new(ErrorKind::Corrupted, "read a record", format!("the line {fault}")).caused_by(fault)
+}
+
+impl fmt::Debug for Record {
+    /// Neither payload nor stage: what is logged about records must not leak them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Record")
+            .field("record_id", &self.record_id())
+            .finish_non_exhaustive()
+    }
+}

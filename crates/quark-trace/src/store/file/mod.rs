@@ -1,0 +1,223 @@
+//! The file store: records and fact sheet under the names of quark-trace 0.1.0, the ledger beside
+//! them in `{P}.qtlog`.
+//!
+//! | file | what it holds | who reads it |
+//! |---|---|---|
+//! | [`folder`] | names and opening of files | everyone here |
+//! | `lines`, `pairs` | reading the records and the ledger side by side | recover, scan |
+//! | `writer` | the append path | open_log |
+//! | `lease` | the lock between processes | writer |
+//! | `recover` | opening, catching up, adopting, torn ends | writer |
+//! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
+//! | `open_log` | threads, flushing together, the background thread | this file |
+//! | `scan`, `align` | reading rows, and pairing them again after tampering | this file |
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quark_trace_core::ids::ProjectId;
+
+use super::{Appended, Commit, Head, Plan, Row, Store, StoreInfo};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::keys::Keyring;
+
+mod align;
+pub(crate) mod folder;
+mod ids;
+mod lease;
+mod lines;
+mod open_log;
+mod pairs;
+mod recover;
+mod scan;
+mod seal;
+mod state;
+mod writer;
+
+use folder::Names;
+use open_log::OpenLog;
+
+/// Keeps each project in a few files of one folder.
+///
+/// ```
+/// # fn main() -> quark_trace::Result<()> {
+/// # let folder = std::env::temp_dir().join(format!("quark-{}", uuid::Uuid::new_v4()));
+/// use quark_trace::store::{Commit, FileStore, NewEntry, Store};
+/// use quark_trace::core::ledger::Kind;
+///
+/// let store = FileStore::new(&folder);
+/// let project = "demo".parse()?;
+/// let entries = [NewEntry::new(Kind::Record, br#"{"record_id": "1"}"#)];
+/// let commit = Commit { entries: &entries, expected: None, durability: Default::default() };
+/// assert_eq!(store.append(&project, &commit)?.size, 2); // the header entry and the record
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FileStore {
+    folder: PathBuf,
+    extension: String,
+    keys: Option<Keyring>,
+    read_only: bool,
+    logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
+}
+
+impl FileStore {
+    /// A store in `folder`, which is made when something is written. It signs no checkpoints.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            extension: "jsonl".to_owned(),
+            keys: None,
+            read_only: false,
+            logs: Mutex::default(),
+        }
+    }
+
+    /// Signs checkpoints with this key.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keyring) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Refuses every write.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Ends the names of record files with `.extension` instead of `.jsonl`, as the original's
+    /// `file_type` did: 1 to 16 of `a-z` and `0-9`.
+    pub fn with_extension(mut self, extension: &str) -> Result<Self> {
+        let valid = (1..=16).contains(&extension.len())
+            && extension.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !valid {
+            let message = "a file type is 1 to 16 of the characters a-z and 0-9, such as jsonl";
+            return Err(Error::new(ErrorKind::InvalidInput, "open the folder", message)
+                .on(extension.to_owned()));
+        }
+        extension.clone_into(&mut self.extension);
+        Ok(self)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Hands over what is buffered and lets go of locks and files, so that a forked child inherits
+    /// neither. Call it before `fork`; this process goes on using the store, the child opens its
+    /// own.
+    pub fn before_fork(&self) -> Result<()> {
+        self.each_log(OpenLog::release)
+    }
+
+    /// Makes everything durable, signs checkpoints over what was appended, and frees the locks.
+    /// The store can be used again afterwards. Dropping the store does the same, but cannot report.
+    pub fn close(&self) -> Result<()> {
+        self.each_log(OpenLog::close)
+    }
+
+    fn each_log(&self, act: impl Fn(&OpenLog) -> Result<()>) -> Result<()> {
+        let logs: Vec<_> = self.logs().values().cloned().collect();
+        logs.iter().map(|log| act(log)).fold(Ok(()), Result::and)
+    }
+
+    fn logs(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<OpenLog>>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn names(&self, project: &ProjectId) -> Names {
+        Names::new(&self.folder, project, &self.extension)
+    }
+
+    fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
+        if self.read_only {
+            let message = "the store was opened for reading only";
+            return Err(Error::new(ErrorKind::ReadOnly, "append to the log", message)
+                .with_outcome(Outcome::NotWritten));
+        }
+        let mut logs = self.logs();
+        if let Some(log) = logs.get(project) {
+            return Ok(Arc::clone(log));
+        }
+        let log = OpenLog::new(project.clone(), self.names(project), self.keys.clone());
+        Ok(Arc::clone(logs.entry(project.clone()).or_insert(log)))
+    }
+}
+
+impl Store for FileStore {
+    fn info(&self) -> StoreInfo {
+        StoreInfo {
+            kind: "file",
+            url: format!("file:{}", self.folder.display()),
+            persistent: true,
+            shared: true,
+            signs: self.keys.is_some(),
+        }
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectId>> {
+        let wrap = |error| Error::io("list projects", self.folder.display().to_string(), error);
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(wrap(error)),
+        };
+        let mut projects = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(wrap)?.file_name();
+            projects
+                .extend(name.to_str().and_then(|name| folder::project_of(name, &self.extension)));
+        }
+        projects.sort();
+        projects.dedup();
+        Ok(projects)
+    }
+
+    fn head(&self, project: &ProjectId) -> Result<Option<Head>> {
+        self.flush_buffered(project)?;
+        scan::head(&self.names(project))
+    }
+
+    fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
+        self.log(project)?.append(commit)
+    }
+
+    fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
+        if scan::is_absent(&self.names(project))? {
+            return Ok(None);
+        }
+        self.log(project)?.seal().map(Some)
+    }
+
+    fn scan(
+        &self,
+        project: &ProjectId,
+        plan: &Plan,
+        sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.flush_buffered(project)?;
+        scan::scan(&self.names(project), plan, sink)
+    }
+}
+
+impl FileStore {
+    /// What this process buffered is part of what it reads.
+    fn flush_buffered(&self, project: &ProjectId) -> Result<()> {
+        let log = self.logs().get(project).cloned();
+        log.map_or(Ok(()), |log| log.flush())
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        // Nobody is left to tell; `close` is for those who want to know.
+        let _ = self.close();
+    }
+}

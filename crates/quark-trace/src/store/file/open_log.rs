@@ -1,0 +1,298 @@
+//! One project's log as this process holds it: the writer, its background thread, and waiting for
+//! the disk together.
+
+use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use quark_trace_core::ids::ProjectId;
+
+use super::folder::Names;
+use super::state::State;
+use super::writer::Writer;
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::keys::Keyring;
+use crate::store::{Appended, Commit, Durability, Head};
+
+/// How often the background thread looks round while there is something to do.
+const TICK: Duration = Duration::from_millis(5);
+/// How long bytes may lie with the operating system alone.
+const FLUSH_AFTER: Duration = Duration::from_millis(50);
+/// How long entries may lie without a checkpoint while others come.
+const SEAL_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct OpenLog {
+    inner: Mutex<Inner>,
+    /// Wakes the background thread.
+    wake: Condvar,
+    /// Wakes those who wait for the disk.
+    flushed: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    /// Entries that are on the medium, by their count.
+    durable: u64,
+    /// Whether a caller is flushing for all.
+    flushing: bool,
+    /// Since when bytes wait for the medium.
+    dirty_since: Option<Instant>,
+    /// Since when entries wait for a checkpoint.
+    unsealed_since: Option<Instant>,
+    appended_since_tick: bool,
+    thread_sleeps: bool,
+    thread_runs: bool,
+    stop: bool,
+}
+
+impl OpenLog {
+    pub fn new(project: ProjectId, names: Names, keys: Option<Keyring>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(Inner {
+                writer: Writer::new(project, names, keys),
+                durable: 0,
+                flushing: false,
+                dirty_since: None,
+                unsealed_since: None,
+                appended_since_tick: false,
+                thread_sleeps: false,
+                thread_runs: false,
+                stop: false,
+            }),
+            wake: Condvar::new(),
+            flushed: Condvar::new(),
+            thread: Mutex::new(None),
+        })
+    }
+
+    pub fn append(self: &Arc<Self>, commit: &Commit<'_>) -> Result<Appended> {
+        let mut inner = self.lock();
+        let plain = commit.expected.is_none()
+            && commit.entries.iter().all(|e| e.kind.is_record() && e.record_id.is_none());
+        let appended = if commit.durability == Durability::Buffered && plain {
+            inner.writer.buffer(commit.entries)?
+        } else {
+            inner.writer.append(commit)?
+        };
+        inner.note_appended();
+        self.wake_thread(&mut inner);
+        if commit.durability == Durability::Sync {
+            let size = appended.size;
+            self.wait_durable(inner, size).map_err(|error| error.with_outcome(Outcome::Unknown))?;
+        }
+        Ok(appended)
+    }
+
+    /// Returns when the first `size` entries are on the medium. The first to come flushes for all
+    /// that wait behind it; appends go on meanwhile.
+    fn wait_durable<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, size: u64) -> Result<()> {
+        while inner.durable < size {
+            inner.check_flushed()?;
+            if inner.flushing {
+                inner = self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                inner = self.flush_to_medium(inner)?.0;
+            }
+        }
+        inner.check_flushed()
+    }
+
+    /// Flushes both files with the log unlocked; gives the tree that is durable now.
+    fn flush_to_medium<'a>(
+        &'a self,
+        mut inner: MutexGuard<'a, Inner>,
+    ) -> Result<(MutexGuard<'a, Inner>, State)> {
+        inner.writer.flush()?;
+        let at = inner.writer.at.clone();
+        let Some(files) = &inner.writer.files else { return Ok((inner, at)) };
+        let (records, ledger) = (Arc::clone(&files.records), Arc::clone(&files.ledger));
+        inner.flushing = true;
+        inner.dirty_since = None;
+        drop(inner);
+        let result = sync_both(&records, &ledger);
+        let mut inner = self.lock();
+        inner.flushing = false;
+        match &result {
+            Ok(()) => inner.durable = inner.durable.max(at.range.size()),
+            Err(error) => inner.writer.broken = Some(error.to_string()),
+        }
+        self.flushed.notify_all();
+        match result {
+            Ok(()) => Ok((inner, at)),
+            Err(error) => Err(inner.writer.io(error)),
+        }
+    }
+
+    /// Makes all durable and signs a checkpoint over it.
+    pub fn seal(&self) -> Result<Head> {
+        let mut inner = self.lock();
+        // Adopts what has no entry and takes note of what others wrote.
+        inner.writer.hold()?;
+        let (mut inner, durable) = self.flush_to_medium(inner)?;
+        inner.check_flushed()?;
+        inner.writer.hold()?;
+        inner.writer.seal(&durable)?;
+        inner.note_sealed(&durable);
+        inner.writer.give_way();
+        let checkpoint = inner.writer.checkpoint_text()?;
+        Ok(Head { range: inner.writer.at.range.clone(), checkpoint })
+    }
+
+    /// Hands what is buffered to the operating system.
+    pub fn flush(&self) -> Result<()> {
+        self.lock().writer.flush()
+    }
+
+    /// Hands over what is buffered and lets go of the lock and the files, so that a forked child
+    /// inherits neither.
+    pub fn release(&self) -> Result<()> {
+        let mut inner = self.lock();
+        let flushed = inner.writer.flush();
+        inner.writer.close_files();
+        flushed
+    }
+
+    /// Flushes, seals what this process appended, and stops the background thread.
+    pub fn close(&self) -> Result<()> {
+        let result = if self.lock().needs_closing() { self.seal().map(drop) } else { Ok(()) };
+        let mut inner = self.lock();
+        inner.stop = true;
+        inner.writer.close_files();
+        self.wake.notify_all();
+        drop(inner);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The thread panics in no path of its own; a panic there would have no one to tell.
+            let _ = thread.join();
+        }
+        let mut inner = self.lock();
+        inner.stop = false;
+        inner.thread_runs = false;
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the background thread on the first append and wakes it when it sleeps.
+    fn wake_thread(self: &Arc<Self>, inner: &mut Inner) {
+        if inner.thread_sleeps {
+            inner.thread_sleeps = false;
+            self.wake.notify_one();
+        } else if !inner.thread_runs {
+            let log = Arc::clone(self);
+            let spawned = std::thread::Builder::new()
+                .name("quark-trace".to_owned())
+                .spawn(move || log.look_after());
+            if let Ok(handle) = spawned {
+                inner.thread_runs = true;
+                *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+            }
+        }
+    }
+
+    fn look_after(&self) {
+        let mut inner = self.lock();
+        while !inner.stop {
+            if inner.is_idle() {
+                inner.thread_sleeps = true;
+                inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner.thread_sleeps = false;
+                continue;
+            }
+            let waited = self.wake.wait_timeout(inner, TICK);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if !inner.stop {
+                inner = self.tick(inner);
+            }
+        }
+    }
+
+    fn tick<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        inner.tick_lease();
+        let passed = |since: Option<Instant>, limit| since.is_some_and(|at| at.elapsed() >= limit);
+        let seal = passed(inner.unsealed_since, SEAL_AFTER);
+        if !seal && !passed(inner.dirty_since, FLUSH_AFTER) || inner.flushing {
+            return inner;
+        }
+        let durable = match self.flush_to_medium(inner) {
+            Ok((guard, durable)) => {
+                inner = guard;
+                durable
+            }
+            // Told to the next caller by `broken`, or tried again when it was no flush.
+            Err(_) => return self.lock(),
+        };
+        if seal {
+            let sealed = inner.writer.hold().and_then(|()| inner.writer.seal(&durable));
+            // A seal that fails is tried again; closing the log tells the caller why.
+            inner.note_sealed(&durable);
+            if sealed.is_err() {
+                inner.unsealed_since = Some(Instant::now());
+            }
+            inner.writer.give_way();
+        }
+        inner
+    }
+}
+
+impl Inner {
+    fn note_appended(&mut self) {
+        self.appended_since_tick = true;
+        if self.dirty_since.is_none() || self.unsealed_since.is_none() {
+            let now = Instant::now();
+            self.dirty_since.get_or_insert(now);
+            self.unsealed_since.get_or_insert(now);
+        }
+    }
+
+    fn note_sealed(&mut self, durable: &State) {
+        let all = durable.range.size() == self.writer.size();
+        self.unsealed_since = if all { None } else { Some(Instant::now()) };
+    }
+
+    fn needs_closing(&self) -> bool {
+        self.writer.has_pending() || self.unsealed_since.is_some() || self.dirty_since.is_some()
+    }
+
+    fn is_idle(&self) -> bool {
+        let held = self.writer.files.as_ref().is_some_and(|files| files.lease.is_held());
+        !held && !self.needs_closing()
+    }
+
+    /// Gives the lock to whoever waits, and lets go of it when nothing was appended lately.
+    fn tick_lease(&mut self) {
+        if self.writer.has_pending() && self.writer.broken.is_none() {
+            // Stays buffered when it fails, and the next caller is told.
+            let _ = self.writer.flush();
+        }
+        let busy = std::mem::take(&mut self.appended_since_tick);
+        let Some(files) = &mut self.writer.files else { return };
+        let result = if busy { files.lease.look_round() } else { files.lease.free() };
+        if result.is_err() {
+            self.writer.close_files();
+        }
+    }
+
+    fn check_flushed(&self) -> Result<()> {
+        match &self.writer.broken {
+            None => Ok(()),
+            Some(reason) => Err(Error::new(
+                ErrorKind::Io,
+                "flush the log to the disk",
+                format!("{reason}; check the disk, then open the project again"),
+            )),
+        }
+    }
+}
+
+/// The records first: the ledger must not be ahead of them on the medium.
+fn sync_both(records: &File, ledger: &File) -> std::io::Result<()> {
+    records.sync_data()?;
+    ledger.sync_data()
+}

@@ -1,0 +1,78 @@
+//! The ledger and the records read side by side: each entry with the line it should be about.
+
+use quark_trace_core::ledger::Entry;
+
+use super::folder::{self, Names};
+use super::lines::{Line, Lines};
+use crate::error::{Error, Result};
+
+const OPERATION: &str = "read the log";
+
+/// One whole line of the ledger, and for a record the next line of the records.
+pub(super) struct Pair<'a> {
+    pub index: u64,
+    /// The ledger's line.
+    pub line: &'a [u8],
+    /// The record line; `None` when the kind has none or the records are at their end.
+    pub record: Option<Line<'a>>,
+}
+
+/// Reads pairs; what is left behind the last one stays in `ledger` and `records`.
+pub(super) struct Pairs {
+    pub ledger: Lines,
+    pub records: Option<Lines>,
+    index: u64,
+}
+
+impl Pairs {
+    /// From the first entry. A missing file counts as empty.
+    pub fn open(names: &Names) -> Result<Self> {
+        Self::open_at(names, 0, 0, 0)
+    }
+
+    /// From an entry whose place in both files is known.
+    pub fn open_at(names: &Names, index: u64, ledger: u64, records: u64) -> Result<Self> {
+        let empty = || {
+            let path = names.ledger();
+            Error::new(crate::ErrorKind::NotFound, OPERATION, "there is no ledger")
+                .on(path.display().to_string())
+        };
+        let ledger = open_lines(&names.ledger(), ledger, true)?.ok_or_else(empty)?;
+        let records = open_lines(&names.records, records, false)?;
+        Ok(Self { ledger, records, index })
+    }
+
+    /// The next pair; `None` at the end or before a ledger line without LF.
+    pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>> {
+        let wrap = |error| Error::io(OPERATION, "reading", error);
+        let Some(line) = self.ledger.next_filled().map_err(wrap)?.filter(|line| line.whole) else {
+            return Ok(None);
+        };
+        let index = self.index;
+        self.index += 1;
+        let kind = Entry::parse(line.bytes).ok().map(|entry| entry.kind);
+        let record = match (&mut self.records, kind) {
+            (Some(records), Some(kind)) if kind.is_record() => {
+                records.next_filled().map_err(wrap)?
+            }
+            _ => None,
+        };
+        Ok(Some(Pair { index, line: line.bytes, record }))
+    }
+}
+
+/// Lines of a file from an offset; `None` when there is no file.
+pub(super) fn open_lines(
+    path: &std::path::Path,
+    offset: u64,
+    strict: bool,
+) -> Result<Option<Lines>> {
+    let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
+    let file = match folder::open_read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrap(error)),
+    };
+    let lines = if strict { Lines::strict(file, offset) } else { Lines::new(file, offset) };
+    lines.map(Some).map_err(wrap)
+}

@@ -1,0 +1,275 @@
+//! Reading rows: the ledger and the records side by side, no lock taken.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use quark_trace_core::ledger::merkle::leaf_hash;
+use quark_trace_core::ledger::{CompactRange, Digest, Entry};
+
+use super::align::Alignment;
+use super::folder::{self, Names};
+use super::lines::{Line, Lines};
+use super::pairs::{self, Pair, Pairs};
+use crate::error::{Error, Result};
+use crate::store::{Head, Place, Plan, Row, Select};
+
+const OPERATION: &str = "read the log";
+
+/// Takes rows until it breaks off.
+pub(super) type Sink<'s> = &'s mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
+
+/// Whether the folder has nothing of the project.
+pub(super) fn is_absent(names: &Names) -> Result<bool> {
+    for path in [names.ledger(), names.records.clone(), names.sheet.clone()] {
+        match std::fs::symlink_metadata(&path) {
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(OPERATION, path.display().to_string(), error)),
+        }
+    }
+    Ok(true)
+}
+
+/// Size, edge and checkpoint, from the files alone.
+pub(super) fn head(names: &Names) -> Result<Option<Head>> {
+    if is_absent(names)? {
+        return Ok(None);
+    }
+    let mut range = CompactRange::new();
+    if let Some(mut ledger) = pairs::open_lines(&names.ledger(), 0, true)? {
+        let wrap = |error| Error::io(OPERATION, names.ledger().display().to_string(), error);
+        while let Some(line) = ledger.next_filled().map_err(wrap)?.filter(|line| line.whole) {
+            range.push(leaf_hash(line.bytes));
+        }
+    }
+    Ok(Some(Head { range, checkpoint: checkpoint(names)? }))
+}
+
+fn checkpoint(names: &Names) -> Result<Option<String>> {
+    let path = names.checkpoint();
+    let bytes = folder::read_if_there(&path)
+        .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// See [`crate::store::Store::scan`].
+pub(super) fn scan(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
+    let ledger = folder::open_read(&names.ledger());
+    if ledger.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return scan_legacy(names, plan, sink);
+    }
+    let mut scan = Scan { names, plan, sink, sheet: None };
+    scan.run().map(drop)
+}
+
+/// Files of quark-trace 0.1.0 alone: every line is loose.
+fn scan_legacy(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
+    if plan.select == Select::Sheets {
+        return Ok(());
+    }
+    let Some(mut lines) = pairs::open_lines(&names.records, 0, false)? else { return Ok(()) };
+    loose_rest(&mut lines, plan, sink).map(drop)
+}
+
+struct Scan<'a> {
+    names: &'a Names,
+    plan: &'a Plan,
+    sink: Sink<'a>,
+    /// Object of the last sheet entry.
+    sheet: Option<Digest>,
+}
+
+impl Scan<'_> {
+    fn run(&mut self) -> Result<ControlFlow<()>> {
+        let mut pairs = Pairs::open(self.names)?;
+        while let Some(pair) = pairs.next_pair()? {
+            match self.pair(&pair)? {
+                Step::Next => {}
+                Step::Stop => return Ok(ControlFlow::Break(())),
+                Step::Mismatch => {
+                    let index = pair.index;
+                    drop(pairs);
+                    return self.aligned(index);
+                }
+            }
+        }
+        let torn = pairs.ledger.offset();
+        if self.torn_ledger(torn)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if let Some(records) = &mut pairs.records
+            && self.plan.select != Select::Sheets
+            && loose_rest(records, self.plan, self.sink)?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.shown_sheet()
+    }
+
+    fn pair(&mut self, pair: &Pair<'_>) -> Result<Step> {
+        let Ok(entry) = Entry::parse(pair.line) else {
+            return Ok(self.emit(pair.index, pair.line, None, None, Place::default()));
+        };
+        if !entry.kind.is_record() {
+            return self.object(pair.index, pair.line, &entry);
+        }
+        if self.plan.select == Select::Sheets {
+            return Ok(Step::Next);
+        }
+        let Some(line) = &pair.record else { return Ok(Step::Mismatch) };
+        let place = Place { line: line.number, offset: line.offset };
+        if self.plan.select == Select::Records {
+            return Ok(self.emit(pair.index, pair.line, Some(line.bytes.into()), None, place));
+        }
+        let digest = Digest::of(line.bytes);
+        if digest != entry.object {
+            return Ok(Step::Mismatch);
+        }
+        let step = self.emit(pair.index, pair.line, Some(line.bytes.into()), Some(digest), place);
+        if matches!(step, Step::Next) && !line.whole {
+            return Ok(self.torn_line(line).into());
+        }
+        Ok(step)
+    }
+
+    /// An entry whose object is a file of its own.
+    fn object(&mut self, index: u64, line: &[u8], entry: &Entry<'_>) -> Result<Step> {
+        if entry.kind.is_sheet() {
+            self.sheet = Some(entry.object);
+        }
+        let wanted = match self.plan.select {
+            Select::All => true,
+            Select::Sheets => entry.kind.is_sheet(),
+            Select::Records => false,
+        };
+        if !wanted {
+            return Ok(Step::Next);
+        }
+        let path = self.names.object(entry.object);
+        let object = folder::read_if_there(&path)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        Ok(self.emit(index, line, object.map(Cow::Owned), None, Place::default()))
+    }
+
+    fn emit(
+        &mut self,
+        index: u64,
+        line: &[u8],
+        object: Option<Cow<'_, [u8]>>,
+        digest: Option<Digest>,
+        place: Place,
+    ) -> Step {
+        if index < self.plan.from {
+            return Step::Next;
+        }
+        (self.sink)(Row::Entry { index, line, object, digest, place, displaced: false }).into()
+    }
+
+    fn torn_line(&mut self, line: &Line<'_>) -> ControlFlow<()> {
+        let place = Place { line: line.number, offset: line.offset };
+        (self.sink)(Row::Torn { what: "records", place, length: line.bytes.len() as u64 })
+    }
+
+    /// What follows the last whole line of the ledger. `offset` is behind what was read.
+    fn torn_ledger(&mut self, offset: u64) -> Result<ControlFlow<()>> {
+        let path = self.names.ledger();
+        let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
+        let bytes = tail_without_terminator(&path, offset).map_err(wrap)?;
+        if bytes == 0 || self.plan.select != Select::All {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let place = Place { line: 0, offset: offset - bytes };
+        Ok((self.sink)(Row::Torn { what: "ledger", place, length: bytes }))
+    }
+
+    fn shown_sheet(&mut self) -> Result<ControlFlow<()>> {
+        if self.plan.select != Select::All {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let shown = folder::read_if_there(&self.names.sheet)
+            .map_err(|error| Error::io(OPERATION, self.names.sheet.display().to_string(), error))?;
+        let found = shown.as_deref().map(Digest::of);
+        if found == self.sheet {
+            return Ok(ControlFlow::Continue(()));
+        }
+        Ok((self.sink)(Row::SheetDiffers { found }))
+    }
+
+    /// Reads on from entry `from`, whose line is not where it should be, with the lines paired by
+    /// their digests.
+    fn aligned(&mut self, from: u64) -> Result<ControlFlow<()>> {
+        if self.plan.select == Select::Records {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut alignment = Alignment::of(self.names, from)?;
+        let mut ledger = Pairs::open(self.names)?;
+        while let Some(pair) = ledger.next_pair()? {
+            if pair.index < from {
+                continue;
+            }
+            let step = match Entry::parse(pair.line) {
+                Ok(entry) if entry.kind.is_record() => {
+                    let found = alignment.object_of(pair.index)?;
+                    if pair.index < self.plan.from {
+                        Step::Next
+                    } else {
+                        found.emit(&pair, self.sink)
+                    }
+                }
+                Ok(entry) => self.object(pair.index, pair.line, &entry)?,
+                Err(_) => self.emit(pair.index, pair.line, None, None, Place::default()),
+            };
+            if matches!(step, Step::Stop) {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        let torn = ledger.ledger.offset();
+        if self.torn_ledger(torn)?.is_break() || alignment.loose(self.sink)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.shown_sheet()
+    }
+}
+
+pub(super) enum Step {
+    Next,
+    Stop,
+    Mismatch,
+}
+
+impl From<ControlFlow<()>> for Step {
+    fn from(flow: ControlFlow<()>) -> Self {
+        if flow.is_break() { Self::Stop } else { Self::Next }
+    }
+}
+
+/// Passes on the lines that are left, which have no entries.
+fn loose_rest(lines: &mut Lines, plan: &Plan, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    let wrap = |error| Error::io(OPERATION, "the records", error);
+    while let Some(line) = lines.next_filled().map_err(wrap)? {
+        let place = Place { line: line.number, offset: line.offset };
+        let row = if line.whole {
+            Row::Loose { object: line.bytes, place, inside: false }
+        } else if plan.select == Select::Records && plan.from == 0 {
+            // The original reads a last line without a line feed like any other.
+            Row::Loose { object: line.bytes, place, inside: false }
+        } else {
+            Row::Torn { what: "records", place, length: line.bytes.len() as u64 }
+        };
+        if sink(row).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// How many bytes before `end` follow the last LF.
+fn tail_without_terminator(path: &std::path::Path, end: u64) -> std::io::Result<u64> {
+    use std::io::{Read, Seek, SeekFrom};
+    let start = end.saturating_sub(4096);
+    let mut file = folder::open_read(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(end - start).read_to_end(&mut bytes)?;
+    Ok(bytes.iter().rev().take_while(|&&byte| byte != b'\n').count() as u64)
+}

@@ -1,0 +1,173 @@
+//! A store in memory: for tests, and the model that every other store is compared with.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::merkle::leaf_hash;
+use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
+use quark_trace_core::record::RECORD_LIMIT;
+
+use super::{Appended, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::keys::Keyring;
+
+const APPEND: &str = "append to the log";
+
+/// Keeps projects in memory, as long as it lives.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    keys: Option<Keyring>,
+    logs: Mutex<HashMap<ProjectId, Log>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Log {
+    head: Head,
+    entries: Vec<(Vec<u8>, Digest)>,
+    objects: HashMap<Digest, Vec<u8>>,
+    /// Index and digest by record id, for the ids that callers chose or that are stored.
+    ids: HashMap<String, (u64, Digest)>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Signs checkpoints with this key.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keyring) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    fn logs(&self) -> MutexGuard<'_, HashMap<ProjectId, Log>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn info(&self) -> StoreInfo {
+        StoreInfo {
+            kind: "memory",
+            url: "memory:".to_owned(),
+            persistent: false,
+            shared: false,
+            signs: self.keys.is_some(),
+        }
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectId>> {
+        let mut projects: Vec<_> = self.logs().keys().cloned().collect();
+        projects.sort();
+        Ok(projects)
+    }
+
+    fn head(&self, project: &ProjectId) -> Result<Option<Head>> {
+        Ok(self.logs().get(project).map(|log| log.head.clone()))
+    }
+
+    fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
+        let refuse = |kind, message: String| {
+            Err(Error::new(kind, APPEND, message).with_outcome(Outcome::NotWritten))
+        };
+        if commit.entries.iter().any(|entry| entry.object.len() > RECORD_LIMIT) {
+            return refuse(ErrorKind::TooLarge, format!("the limit is {RECORD_LIMIT} bytes"));
+        }
+        let mut logs = self.logs();
+        let actual = logs.get(project).map_or(0, |log| log.head.range.size());
+        if commit.expected.is_some_and(|expected| expected != actual) {
+            let message = format!("the log has {actual} entries by now; look again and retry");
+            return refuse(ErrorKind::Conflict { actual }, message);
+        }
+        // Worked on a copy of nothing but the decision: all ids are admitted before any is pushed.
+        let mut fresh = Vec::new();
+        let mut appended = Appended::default();
+        let known = logs.get(project);
+        let mut seen: HashMap<&str, (u64, Digest)> = HashMap::new();
+        for (place, entry) in commit.entries.iter().enumerate() {
+            let before = entry.record_id.and_then(|id| {
+                seen.get(id).copied().or_else(|| known.and_then(|log| log.ids.get(id).copied()))
+            });
+            match before {
+                Some((index, digest)) if digest == entry.digest => {
+                    appended.existing.push((place, index));
+                }
+                Some((index, _)) => {
+                    let message =
+                        format!("entry {index} has the same record id with other content");
+                    return refuse(ErrorKind::RecordConflict, message);
+                }
+                None => {
+                    let index = actual.max(1) + fresh.len() as u64;
+                    seen.extend(entry.record_id.map(|id| (id, (index, entry.digest))));
+                    fresh.push(entry);
+                }
+            }
+        }
+        let log = logs.entry(project.clone()).or_default();
+        if log.entries.is_empty() {
+            let header = super::header_object(project);
+            log.push(&NewEntry::new(Kind::Log, &header));
+        }
+        fresh.into_iter().for_each(|entry| log.push(entry));
+        appended.size = log.head.range.size();
+        Ok(appended)
+    }
+
+    fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
+        let mut logs = self.logs();
+        let Some(log) = logs.get_mut(project) else { return Ok(None) };
+        if let Some(keys) = &self.keys {
+            let origin = keys.origin(project);
+            let checkpoint = Checkpoint::of(&origin, &log.head.range);
+            log.head.checkpoint = checkpoint.map(|known| known.sign(&keys.signer(&origin)));
+        }
+        Ok(Some(log.head.clone()))
+    }
+
+    fn scan(
+        &self,
+        project: &ProjectId,
+        plan: &Plan,
+        sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        // A copy, so that the sink may call this store.
+        let log = self.logs().get(project).cloned().unwrap_or_default();
+        for (index, (line, object)) in (0..).zip(&log.entries) {
+            let kind = Entry::parse(line).map(|entry| entry.kind).unwrap_or(Kind::Other(""));
+            let selected = match plan.select {
+                Select::All => true,
+                Select::Records => kind.is_record(),
+                Select::Sheets => kind.is_sheet(),
+            };
+            if index < plan.from || !selected {
+                continue;
+            }
+            let object = log.objects.get(object).map(|bytes| bytes.as_slice().into());
+            let (digest, place, displaced) = (None, Place::default(), false);
+            if sink(Row::Entry { index, line, object, digest, place, displaced }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    fn push(&mut self, new: &NewEntry<'_>) {
+        let index = self.head.range.size();
+        if let Some(id) = new.record_id {
+            self.ids.insert(id.to_owned(), (index, new.digest));
+        }
+        let mut line = Vec::new();
+        entry::write(&mut line, new.kind, new.digest);
+        line.extend_from_slice(new.attributes.as_bytes());
+        self.head.range.push(leaf_hash(&line));
+        self.entries.push((line, new.digest));
+        self.objects.insert(new.digest, new.object.to_vec());
+    }
+}

@@ -1,0 +1,235 @@
+//! Where a ledger lives: one small contract, many stores.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::{CompactRange, Digest, Kind};
+
+use crate::error::Result;
+
+pub mod conformance;
+pub mod file;
+pub mod memory;
+mod open;
+
+pub use file::FileStore;
+pub use memory::MemoryStore;
+pub use open::{OpenOptions, open};
+
+/// Keeps the ledgers of projects.
+///
+/// # Contract
+///
+/// - **Atomic**: of one [`Commit`] all entries are appended or none.
+/// - **Durable on return**, as [`Commit::durability`] asked. What was acknowledged is found by
+///   every later [`Store::scan`], also by another process.
+/// - **Ordered**: entries get consecutive indexes in the order of the commit; indexes are never
+///   given twice and never left out.
+/// - **Safe under concurrent callers**, in other threads and, where [`StoreInfo::shared`] says so,
+///   in other processes.
+/// - **Never rewrites**: an entry and its object keep their bytes for ever.
+/// - A write that fails says in [`crate::Error::outcome`] whether it may have happened. After an
+///   error the next write works, unless the error is of kind `Integrity`.
+/// - A caller may not assume that [`Store::head`] is still true when it returns; one that depends
+///   on it passes [`Commit::expected`].
+pub trait Store: fmt::Debug + Send + Sync {
+    /// What this store is and can do.
+    fn info(&self) -> StoreInfo;
+
+    /// The projects in it, sorted.
+    fn projects(&self) -> Result<Vec<ProjectId>>;
+
+    /// Size and edge of the project's tree and its last checkpoint; `None` when the store has
+    /// nothing of the project. Content without a ledger (written by quark-trace 0.1.0) has size 0.
+    fn head(&self, project: &ProjectId) -> Result<Option<Head>>;
+
+    /// Appends the entries of a commit. The header entry is put before the first of them.
+    fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended>;
+
+    /// Makes everything appended so far durable and signs a checkpoint over it, if the store was
+    /// opened with a key. Content without a ledger is adopted first.
+    fn seal(&self, project: &ProjectId) -> Result<Option<Head>>;
+
+    /// Reads rows in ledger order into `sink` until it breaks off or no more are left.
+    fn scan(
+        &self,
+        project: &ProjectId,
+        plan: &Plan,
+        sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<()>;
+}
+
+/// What a store is and can do; tests ask this, never the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInfo {
+    /// The scheme of its URL: `file`, `memory`.
+    pub kind: &'static str,
+    /// Its URL without secrets.
+    pub url: String,
+    /// Whether what it keeps outlives the process.
+    pub persistent: bool,
+    /// Whether several processes may append to one project in turn.
+    pub shared: bool,
+    /// Whether it signs checkpoints.
+    pub signs: bool,
+}
+
+/// How safe a write is when the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// On the medium: survives a power cut.
+    Sync,
+    /// With the operating system: survives the death of the process at once and a power cut after
+    /// 50 ms.
+    #[default]
+    Os,
+    /// In memory of the process, handed to the operating system within a few milliseconds.
+    Buffered,
+}
+
+impl Durability {
+    /// `sync`, `os` or `buffered`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Os => "os",
+            Self::Buffered => "buffered",
+        }
+    }
+}
+
+/// The state of a project's log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Size of the tree and its right-hand edge.
+    pub range: CompactRange,
+    /// The last checkpoint, a signed note.
+    pub checkpoint: Option<String>,
+}
+
+/// Entries to append together.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit<'a> {
+    /// What is appended, in this order.
+    pub entries: &'a [NewEntry<'a>],
+    /// The size of the log that the entries depend on; refused with `Conflict` when it moved.
+    /// Records depend on nothing before them, because a leaf does not hold its index.
+    pub expected: Option<u64>,
+    /// When to return.
+    pub durability: Durability,
+}
+
+/// One entry to append.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEntry<'a> {
+    /// What it is about.
+    pub kind: Kind<'static>,
+    /// The object: for a record its line without terminator.
+    pub object: &'a [u8],
+    /// SHA-256 of `object`.
+    pub digest: Digest,
+    /// Attributes, each with its leading space, as the grammar has them; mostly empty.
+    pub attributes: &'a str,
+    /// The id of a record that the caller chose: it is appended once, however often it is tried.
+    pub record_id: Option<&'a str>,
+}
+
+impl<'a> NewEntry<'a> {
+    /// An entry without attributes for an object.
+    pub fn new(kind: Kind<'static>, object: &'a [u8]) -> Self {
+        Self { kind, object, digest: Digest::of(object), attributes: "", record_id: None }
+    }
+}
+
+/// What an append did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Appended {
+    /// The size of the log after it. The new entries are the last ones.
+    pub size: u64,
+    /// Records of the commit that the log had already: place in the commit, index in the log.
+    pub existing: Vec<(usize, u64)>,
+}
+
+/// Which rows a scan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Index of the first entry.
+    pub from: u64,
+    /// Which entries.
+    pub select: Select,
+}
+
+/// Which entries a scan passes to its sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Select {
+    /// All of them, and what the store holds without an entry.
+    #[default]
+    All,
+    /// Records alone.
+    Records,
+    /// Fact sheets alone, all versions.
+    Sheets,
+}
+
+/// One thing found by a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row<'a> {
+    /// An entry of the ledger.
+    Entry {
+        /// Its index.
+        index: u64,
+        /// Its line, unchecked.
+        line: &'a [u8],
+        /// Its object as found, unchecked; `None` when it is missing.
+        object: Option<Cow<'a, [u8]>>,
+        /// SHA-256 of the object as found, where the store worked it out anyway.
+        digest: Option<Digest>,
+        /// Where the object stands, or should.
+        place: Place,
+        /// Whether the object was found, but not where the order of the entries puts it.
+        displaced: bool,
+    },
+    /// A record object that has no entry.
+    Loose {
+        /// The object.
+        object: &'a [u8],
+        /// Where it stands.
+        place: Place,
+        /// Whether entries that follow have objects behind it, so that it cannot be a line which is
+        /// still to be adopted.
+        inside: bool,
+    },
+    /// Bytes at the end of the records or of the ledger that make no whole line.
+    Torn {
+        /// `records` or `ledger`.
+        what: &'static str,
+        /// Where they begin.
+        place: Place,
+        /// How many.
+        length: u64,
+    },
+    /// The current fact sheet as people see it differs from the last sheet entry.
+    SheetDiffers {
+        /// What was found there; `None` when it is missing.
+        found: Option<Digest>,
+    },
+}
+
+/// Where something stands in a store, for people and for tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Line in the records (from 1); 0 when it is not a record line.
+    pub line: u64,
+    /// Byte offset in the records; 0 when it is not a record line.
+    pub offset: u64,
+}
+
+/// The object of entry 0 of every log.
+pub(crate) fn header_object(project: &ProjectId) -> Vec<u8> {
+    let mut object = br#"{"format": "quark-trace-log/1", "project_id": "#.to_vec();
+    quark_trace_core::json::write::string(&mut object, project.as_str());
+    object.push(b'}');
+    object
+}
