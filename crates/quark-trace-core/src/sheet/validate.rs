@@ -67,13 +67,13 @@ impl Checker<'_, '_, '_> {
         for member in members {
             let mut member = member.clone();
             if BOOKKEEPING.contains(&member.key.as_str()) {
-                let said = Said::new(format!("`{}` is ignored", member.key))
+                let said = Said::new("this is ignored")
                     .help("Quark Trace sets it itself: remove the line");
                 self.faults.warning(&member.key_span, &member.key, said);
                 continue;
             }
             if member.key == INSTITUTION_ALIAS && !has_institution {
-                let said = Said::new("`institution` is read as `institution_id`")
+                let said = Said::new("this is read as `institution_id`")
                     .help("rename it to `institution_id`");
                 self.faults.warning(&member.key_span, &member.key, said);
                 "institution_id".clone_into(&mut member.key);
@@ -113,7 +113,7 @@ impl Checker<'_, '_, '_> {
 
     fn absent(&mut self, field: &Field, at: &Span, path: &str) -> Value {
         if field.required {
-            let said = Said::new(format!("`{}` is missing", field.name)).help(advice(field));
+            let said = Said::new("this field is missing").help(advice(field));
             self.faults.error(at, &join(path, field.name), said);
         }
         Value::Null
@@ -132,8 +132,7 @@ impl Checker<'_, '_, '_> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "it is kept as it is".to_owned(),
         };
-        let message = format!("`{}` is not a known field", shortened(&member.key, 80));
-        let said = Said::new(message).help(help);
+        let said = Said::new("this is not a known field").help(help);
         self.faults.warning(&member.key_span, &join(path, &member.key), said);
     }
 
@@ -145,12 +144,12 @@ impl Checker<'_, '_, '_> {
             (Data::Refused, _) => return Value::Null,
             (Data::Null, _) if !field.required => return Value::Null,
             (Data::Null, _) => {
-                let said = Said::new(format!("`{}` is empty", field.name)).help(advice(field));
+                let said = Said::new("no value is given").help(advice(field));
                 self.faults.error(span, path, said);
             }
             (Data::Text(text), Kind::Text) => self.text(field, text, span, path),
             (Data::Text(text), Kind::ProjectId) => self.project_id(text, span, path),
-            (Data::Text(text), Kind::Choice(words)) => self.choice(field, words, text, span, path),
+            (Data::Text(text), Kind::Choice(words)) => self.choice(words, text, span, path),
             (Data::List(items), Kind::TextList) => {
                 self.warn_empty_list(field, items, span, path);
                 return items.iter().enumerate().map(|item| self.text_item(item, path)).collect();
@@ -187,25 +186,23 @@ impl Checker<'_, '_, '_> {
 
     fn text(&mut self, field: &Field, text: &str, span: &Span, path: &str) {
         if text.trim().is_empty() && (field.required || field.name == "institution_id") {
-            let said = Said::new(format!("`{}` is blank", field.name)).help(advice(field));
+            let said = Said::new("this text is blank").help(advice(field));
             self.faults.error(span, path, said);
         }
     }
 
     fn project_id(&mut self, text: &str, span: &Span, path: &str) {
         if let Err(error) = text.parse::<ProjectId>() {
-            self.faults.error(span, path, Said::new(error.to_string()));
+            let text = error.to_string();
+            let said = match text.rsplit_once("; ") {
+                Some((message, help)) => Said::new(message).help(help),
+                None => Said::new(text),
+            };
+            self.faults.error(span, path, said);
         }
     }
 
-    fn choice(
-        &mut self,
-        field: &Field,
-        words: &'static [&'static str],
-        text: &str,
-        span: &Span,
-        path: &str,
-    ) {
+    fn choice(&mut self, words: &'static [&'static str], text: &str, span: &Span, path: &str) {
         if words.contains(&text) {
             return;
         }
@@ -214,7 +211,7 @@ impl Checker<'_, '_, '_> {
             Some(meant) => format!("did you mean `{meant}`? It is one of: {all}"),
             None => format!("it is one of: {all}"),
         };
-        let message = format!("`{}` is not a known `{}`", shortened(text, 80), field.name);
+        let message = format!("`{}` is not one of its values", shortened(text, 80));
         self.faults.error(span, path, Said::new(message).help(help));
     }
 
@@ -249,7 +246,7 @@ impl Checker<'_, '_, '_> {
 
     fn warn_empty_list(&mut self, field: &Field, items: &[NodeId], span: &Span, path: &str) {
         if items.is_empty() {
-            let said = Said::new(format!("`{}` is an empty list", field.name)).help(advice(field));
+            let said = Said::new("this list is empty").help(advice(field));
             self.faults.warning(span, path, said);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::fault::{Faults, Said};
 use super::scalar::{self, Scalar};
@@ -23,6 +23,8 @@ const ALIAS_LIMIT: usize = 1_000;
 pub(super) fn read(source: &Source<'_>, faults: &mut Faults<'_>) -> Option<(Tree, NodeId)> {
     let options = granit_parser::options! {
         emit_comments: false,
+        // As the parser of release 0.1.0 has it, so that a sheet gives the same text in both.
+        block_scalar_eof_without_line_feed: true,
         flow_nesting_limit: 2 * DEPTH_LIMIT,
         block_nesting_limit: 2 * DEPTH_LIMIT,
     };
@@ -41,10 +43,12 @@ pub(super) fn read(source: &Source<'_>, faults: &mut Faults<'_>) -> Option<(Tree
         }
         reader.take(event, span).ok()?;
     }
-    let Some(root) = reader.root else {
-        return reader.stop(&(0..0), EMPTY);
-    };
-    Some((reader.tree, root))
+    match reader.root {
+        Some(root) if !matches!(reader.tree.node(root).data, Data::Null) => {
+            Some((reader.tree, root))
+        }
+        _ => reader.stop(&(0..0), EMPTY),
+    }
 }
 
 type Words = (&'static str, &'static str);
@@ -216,8 +220,7 @@ impl<'f, 's> Reader<'f, 's> {
             return Ok(());
         };
         if let Some(first) = places.get(text) {
-            let message = format!("`{}` is given twice", shortened(text, 80));
-            let said = Said::new(message)
+            let said = Said::new("this is given twice")
                 .help("keep one of the two")
                 .related(first.clone(), "first given here");
             *key = Key::Refused;
@@ -378,7 +381,18 @@ impl<'f, 's> Reader<'f, 's> {
 
     fn stop_at_error<T>(&mut self, error: &ScanError, source: &Source<'_>) -> Option<T> {
         let start = error.marker().byte_offset().unwrap_or(source.text.len());
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            return self.stop(&(start..start + 1), TOO_DEEP);
+        }
         let said = Said::new(format!("this is not YAML: {}", error.info()));
+        let said = match error.kind() {
+            ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar => said.help("indent with spaces, never with tabs"),
+            ErrorKind::UnknownAnchor => said.help("put a text that starts with `*` in quotes"),
+            _ => said,
+        };
         self.error(&(start..start + 1), said);
         None
     }
