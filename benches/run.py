@@ -15,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from report import print_machine, print_missed, print_row
@@ -130,9 +131,19 @@ def run(candidate: Candidate, count: int, folder: Path) -> dict:
 
 def command(program: str) -> list[str]:
     if program == "rust":
-        return [str(TARGET / "bench" / "rust")]
+        return [rust_program()]
     python = REPOSITORY / ".venv-seed/bin/python" if program == "seed.py" else sys.executable
     return [str(python), str(HERE / "peers" / program)]
+
+
+@cache
+def rust_program() -> str:
+    """Builds crates/quark-trace/benches/ledger.rs; returns where cargo put it."""
+    done = subprocess.run(["cargo", "bench", "--locked", "--no-run", "--quiet", "-p", "quark-trace",
+                           "--bench", "ledger", "--message-format", "json"],
+                          cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+    artifacts = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    return next(artifact["executable"] for artifact in artifacts if artifact.get("executable"))
 
 
 def describe_machine() -> dict:

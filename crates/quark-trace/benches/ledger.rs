@@ -1,0 +1,80 @@
+//! The Rust rows of the benchmark, one workload a run; `benches/run.py` runs it beside the peers.
+//!
+//! ```sh
+//! cargo bench -p quark-trace --bench ledger -- proof_made 1048576 FOLDER
+//! ```
+//!
+//! Prints what the workload took as one line of JSON. Without arguments it lists the workloads.
+#![allow(clippy::print_stdout, reason = "its output is its result")]
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quark_trace_core::ledger::digest::Digest;
+use quark_trace_core::ledger::merkle::{Levels, leaf_hash, verify_inclusion};
+
+type Workload = fn(u64, &Path) -> Duration;
+
+const WORKLOADS: [(&str, Workload); 2] =
+    [("proof_made", proof_made), ("proof_checked", proof_checked)];
+
+fn main() {
+    // `cargo bench` adds an argument of its own.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let [name, count, folder] = arguments.as_slice() else {
+        WORKLOADS.iter().for_each(|(name, _)| println!("{name} COUNT FOLDER"));
+        return;
+    };
+    let (_, workload) =
+        WORKLOADS.iter().find(|(known, _)| known == name).expect("a workload of the list");
+    let count = count.parse().expect("COUNT is a number");
+    let seconds = workload(count, Path::new(folder)).as_secs_f64();
+    let peak_mib = peak_kib() as f64 / 1024.0;
+    println!(r#"{{"seconds": {seconds}, "count": {count}, "peak_mib": {peak_mib}}}"#);
+}
+
+/// The most memory this process has had; 0 where the system does not tell.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+fn proof_made(count: u64, _: &Path) -> Duration {
+    let levels = levels(count);
+    let started = Instant::now();
+    for index in scattered(count) {
+        black_box(levels.inclusion_proof(index, count).expect("the index is in the tree"));
+    }
+    started.elapsed()
+}
+
+fn proof_checked(count: u64, _: &Path) -> Duration {
+    let levels = levels(count);
+    let root = levels.root(count).expect("the tree has this size");
+    let mut elapsed = Duration::ZERO;
+    for index in scattered(count) {
+        let leaf = levels.leaf(index).expect("the index is in the tree");
+        let path = levels.inclusion_proof(index, count).expect("the index is in the tree");
+        let started = Instant::now();
+        verify_inclusion(black_box(leaf), index, count, &path, root).expect("the proof holds");
+        elapsed += started.elapsed();
+    }
+    elapsed
+}
+
+fn levels(count: u64) -> Levels {
+    let mut levels = Levels::new();
+    for number in 0..count {
+        levels.push(leaf_hash(Digest::of(&number.to_le_bytes()).to_hex().as_slice()));
+    }
+    levels
+}
+
+/// Every index once, in an order that no cache foresees.
+fn scattered(count: u64) -> impl Iterator<Item = u64> {
+    // An odd factor gives every remainder of a power of two once.
+    assert!(count.is_power_of_two(), "COUNT is a power of two");
+    (0..count).map(move |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % count)
+}
