@@ -70,6 +70,7 @@ demo-venv: .venv-demo/.quark-trace
 bench-venv: .venv-bench/.quark-trace
 
 .venv/.ready: python/requirements-test.txt
+	@echo 'Installing the build and test tools into .venv'
 	@tools/make-venv .venv "$$(tools/find-python 3.11)" -r $<
 
 .venv-demo/.ready: examples/federated/requirements.txt
@@ -77,14 +78,17 @@ bench-venv: .venv-bench/.quark-trace
 	@tools/make-venv .venv-demo "$$(tools/find-python 3.11)" -r $<
 
 .venv-bench/.ready: benches/requirements.txt
+	@echo 'Installing the peers of the benchmark into .venv-bench'
 	@tools/make-venv .venv-bench "$$(tools/find-python 3.11)" -r $<
 
 .venv-seed/.ready: tools/make-seed-venv
+	@echo 'Installing quark-trace 0.1.0 into .venv-seed'
 	@tools/make-seed-venv .venv-seed
 
 dist/.built: .venv/.ready $(WHEEL_SOURCES)
 	@rm -rf dist
-	.venv/bin/maturin build --quiet --release --locked --manifest-path python/Cargo.toml \
+	@echo 'Building the wheel: a minute or two the first time'
+	@CARGO_TERM_QUIET=true .venv/bin/maturin build --quiet --release --locked --manifest-path python/Cargo.toml \
 		--interpreter .venv/bin/python --out dist
 	@touch $@
 

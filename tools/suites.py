@@ -93,7 +93,7 @@ def demo() -> list[Step]:
 
 
 def tools() -> list[Step]:
-    return [set_up("venv"),
+    return [set_up(".venv/.ready"),
             Step("tests", [TEST_PYTHON, "-m", "pytest", "-rs", "-q", "tools"])]
 
 
