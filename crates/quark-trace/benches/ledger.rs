@@ -9,15 +9,26 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use quark_trace_core::ledger::digest::Digest;
-use quark_trace_core::ledger::merkle::{Levels, leaf_hash, verify_inclusion};
+use quark_trace::TraceLog;
+use quark_trace::core::ledger::{Digest, merkle};
+use quark_trace::core::payload::Payload;
+use quark_trace::keys::Keyring;
+use quark_trace::store::{Durability, FileStore, Store};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 2] =
-    [("proof_made", proof_made), ("proof_checked", proof_checked)];
+const WORKLOADS: [(&str, Workload); 6] = [
+    ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
+    ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
+    ("append_sync", |count, folder| append(count, folder, Durability::Sync, 1)),
+    ("append_sync_8_writers", |count, folder| append(count, folder, Durability::Sync, 8)),
+    ("proof_made", proof_made),
+    ("proof_checked", proof_checked),
+];
 
 fn main() {
     // `cargo bench` adds an argument of its own.
@@ -41,6 +52,40 @@ fn peak_kib() -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
+/// `count` records in all, from so many threads, each of which waits for its own record.
+fn append(count: u64, folder: &Path, durability: Durability, writers: u64) -> Duration {
+    let keys = Keyring::load_or_create(&folder.join("keys")).expect("a key can be made");
+    let store: Arc<dyn Store> = Arc::new(FileStore::new(folder.join("logs")).with_keys(keys));
+    let project = "bench".parse().expect("a project id");
+    let log = TraceLog::new(store, project).with_durability(durability);
+    log.log("experiment_start", &Payload::new()).expect("the log can be begun");
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for writer in 0..writers {
+            let log = log.clone();
+            scope.spawn(move || {
+                for number in (writer..count).step_by(writers as usize) {
+                    log.log("client_round", &event(number)).expect("the record is written");
+                }
+            });
+        }
+    });
+    let elapsed = started.elapsed();
+    let written = log.history().expect("the log can be read").len() as u64;
+    assert_eq!(written, count + 1, "every record is in the log");
+    elapsed
+}
+
+/// As `events` in `benches/peers/events.py`.
+fn event(number: u64) -> Payload {
+    Payload::new()
+        .with("round", number / 160)
+        .with("client_id", format!("hospital-{:03}", number % 160))
+        .with("loss", 1.0 / (1.0 + number as f64 * 0.001))
+        .with("accuracy", 0.5 + (number * 7919 % 10007) as f64 / 20014.0)
+        .with("num_examples", 1000 + number % 997)
+}
+
 fn proof_made(count: u64, _: &Path) -> Duration {
     let levels = levels(count);
     let started = Instant::now();
@@ -58,16 +103,17 @@ fn proof_checked(count: u64, _: &Path) -> Duration {
         let leaf = levels.leaf(index).expect("the index is in the tree");
         let path = levels.inclusion_proof(index, count).expect("the index is in the tree");
         let started = Instant::now();
-        verify_inclusion(black_box(leaf), index, count, &path, root).expect("the proof holds");
+        merkle::verify_inclusion(black_box(leaf), index, count, &path, root)
+            .expect("the proof holds");
         elapsed += started.elapsed();
     }
     elapsed
 }
 
-fn levels(count: u64) -> Levels {
-    let mut levels = Levels::new();
+fn levels(count: u64) -> merkle::Levels {
+    let mut levels = merkle::Levels::new();
     for number in 0..count {
-        levels.push(leaf_hash(Digest::of(&number.to_le_bytes()).to_hex().as_slice()));
+        levels.push(merkle::leaf_hash(Digest::of(&number.to_le_bytes()).to_hex().as_slice()));
     }
     levels
 }
