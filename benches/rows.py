@@ -43,8 +43,8 @@ def ours(workload: str) -> Candidate:
     return Candidate("quark-trace", "ours.py", workload)
 
 
-def rust(workload: str) -> Candidate:
-    return Candidate("quark-trace, Rust", "rust", workload)
+def rust(workload: str, name: str = "quark-trace, Rust") -> Candidate:
+    return Candidate(name, "rust", workload)
 
 
 def seed(workload: str) -> Candidate:
@@ -115,7 +115,8 @@ ROWS = (
     Row("append, `buffered`, from Rust", "us", (rust("append_buffered"),), target=1.0,
         count=10 * APPENDS),
     Row("8 writers, each waiting for its own `sync`, from Rust", "us", (
-        rust("append_sync_8_writers"), rust("append_sync"), FDATASYNC),
+        rust("append_sync_8_writers"), rust("append_sync", "quark-trace, Rust, one writer"),
+        FDATASYNC),
         target=45.0, count=SYNCED_APPENDS),
     Row("inclusion proof made, 1 Mi leaves, from Rust", "us", (rust("proof_made"),), target=1.5,
         count=1 << 20),
