@@ -225,3 +225,18 @@ fn aliases_are_resolved() {
     let expected = serde_json::json!({"a": ["auroc"], "b": [["auroc"], ["auroc"]]});
     assert_eq!(sheet.extra()["extra"], expected);
 }
+
+#[test]
+fn core_tags_decide_what_a_scalar_is() {
+    let source = GOOD.to_owned()
+        + "extra: [!!str 12, ! 12, !!int '0o14', !!float 1.5, !!bool \"true\", !!null '', !!seq []]\n";
+    let (sheet, _) = FactSheet::from_yaml(source.as_bytes(), "t").unwrap();
+    assert_eq!(sheet.extra()["extra"].to_string(), r#"["12","12",12,1.5,true,null,[]]"#);
+}
+
+#[test]
+fn a_block_scalar_at_the_end_reads_as_the_original_reads_it() {
+    let source = GOOD.to_owned() + "    contact: |\n      by post";
+    let (sheet, _) = FactSheet::from_yaml(source.as_bytes(), "t").unwrap();
+    assert_eq!(sheet.stakeholders()[0]["contact"], "by post");
+}

@@ -6,7 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `field` | the table of fields that drives the rest |
-//! | `source`, `yaml`, `scalar`, `tree` | from bytes to a tree that knows its places |
+//! | `source`, `yaml`, `tree` | from bytes to a tree that knows its places |
 //! | `validate`, `fault`, `suggest`, `render`, `visible` | what is wrong, all at once, and drawn |
 //! | `read`, `json` | the JSON file, read leniently and written to the byte |
 //! | `amendment`, `diff`, `successor` | changing a sheet, and checking that it was done right |
@@ -19,7 +19,6 @@ pub mod field;
 mod json;
 mod read;
 mod render;
-mod scalar;
 mod schema;
 mod source;
 mod successor;
@@ -36,6 +35,7 @@ pub use amendment::{ACTOR_LIMIT, Amendment, AmendmentError, ContentField};
 pub use diff::{FieldChange, diff};
 pub use fault::{Fault, Place, Severity, SheetFaults};
 pub use read::SheetReadError;
+pub use render::render;
 pub use schema::json_schema;
 pub use source::SOURCE_LIMIT;
 pub use successor::{SuccessorFault, check_successor};

@@ -11,7 +11,11 @@ use super::visible::{is_hidden, visible};
 /// Most characters of a line that are shown on either side of a fault.
 const CONTEXT: usize = 100;
 
-pub(super) fn render(faults: &[Fault], source_name: &str, source: &str, colour: bool) -> String {
+/// Draws `faults` into the lines of `source`, as [`SheetFaults::render`] does; for the warnings of
+/// a sheet that was taken.
+///
+/// [`SheetFaults::render`]: super::SheetFaults::render
+pub fn render(faults: &[Fault], source_name: &str, source: &str, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let source_name = visible(source_name);
     let groups: Vec<Group<'_>> =
