@@ -11,6 +11,7 @@
 //! | [`payload`], [`record`] | what a caller logs, and the one-line record object |
 //! | [`ledger`] | entries, RFC 6962 tree, signed notes, checkpoints, proofs |
 //! | [`sheet`] | fact sheets: reading, validating, amending |
+//! | [`verify`] | the verdict over a whole ledger |
 #![forbid(unsafe_code)]
 
 pub mod ids;
@@ -19,3 +20,4 @@ pub mod ledger;
 pub mod payload;
 pub mod record;
 pub mod sheet;
+pub mod verify;

@@ -7,13 +7,18 @@
 //! reads no environment variables; folders, keys and clocks are arguments.
 
 pub mod clock;
+pub mod copy;
 pub mod error;
 pub mod keys;
 mod log;
+pub mod project;
+pub mod prove;
 mod record;
 pub mod store;
+pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use log::TraceLog;
+pub use project::{Project, SheetVersion, Summary};
 pub use quark_trace_core as core;
 pub use record::{Record, members};

@@ -8,6 +8,7 @@ use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
 use quark_trace_core::record::RECORD_LIMIT;
+use quark_trace_core::verify::header_object;
 
 use super::{Appended, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -110,7 +111,7 @@ impl Store for MemoryStore {
         }
         let log = logs.entry(project.clone()).or_default();
         if log.entries.is_empty() {
-            let header = super::header_object(project);
+            let header = header_object(project);
             log.push(&NewEntry::new(Kind::Log, &header));
         }
         fresh.into_iter().for_each(|entry| log.push(entry));
@@ -123,8 +124,10 @@ impl Store for MemoryStore {
         let Some(log) = logs.get_mut(project) else { return Ok(None) };
         if let Some(keys) = &self.keys {
             let origin = keys.origin(project);
-            let checkpoint = Checkpoint::of(&origin, &log.head.range);
-            log.head.checkpoint = checkpoint.map(|known| known.sign(&keys.signer(&origin)));
+            let (checkpoint, key) =
+                (Checkpoint::of(&origin, &log.head.range), keys.signer(&origin));
+            log.head.checkpoint = checkpoint.map(|known| known.sign(&key));
+            log.head.keys = Some(format!("{}\n", key.verifier()));
         }
         Ok(Some(log.head.clone()))
     }

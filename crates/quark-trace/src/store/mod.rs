@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{CompactRange, Digest, Kind};
 
+pub use quark_trace_core::verify::Place;
+
 use crate::error::Result;
 
 pub mod conformance;
@@ -107,6 +109,8 @@ pub struct Head {
     pub range: CompactRange,
     /// The last checkpoint, a signed note.
     pub checkpoint: Option<String>,
+    /// The verifier keys that lie beside the log, one a line.
+    pub keys: Option<String>,
 }
 
 /// Entries to append together.
@@ -209,27 +213,12 @@ pub enum Row<'a> {
         place: Place,
         /// How many.
         length: u64,
+        /// Whether the ledger has an entry for them, so that the line was whole once.
+        entered: bool,
     },
     /// The current fact sheet as people see it differs from the last sheet entry.
     SheetDiffers {
         /// What was found there; `None` when it is missing.
         found: Option<Digest>,
     },
-}
-
-/// Where something stands in a store, for people and for tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
-    /// Line in the records (from 1); 0 when it is not a record line.
-    pub line: u64,
-    /// Byte offset in the records; 0 when it is not a record line.
-    pub offset: u64,
-}
-
-/// The object of entry 0 of every log.
-pub(crate) fn header_object(project: &ProjectId) -> Vec<u8> {
-    let mut object = br#"{"format": "quark-trace-log/1", "project_id": "#.to_vec();
-    quark_trace_core::json::write::string(&mut object, project.as_str());
-    object.push(b'}');
-    object
 }

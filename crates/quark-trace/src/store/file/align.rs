@@ -150,7 +150,7 @@ impl Alignment {
             let row = if whole {
                 Row::Loose { object: &self.bytes, place, inside }
             } else {
-                Row::Torn { what: "records", place, length: length as u64 }
+                Row::Torn { what: "records", place, length: length as u64, entered: false }
             };
             if sink(row).is_break() {
                 return Ok(ControlFlow::Break(()));

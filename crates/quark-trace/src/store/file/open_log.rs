@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use quark_trace_core::ids::ProjectId;
 
 use super::folder::Names;
+use super::scan;
 use super::state::State;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Outcome, Result};
@@ -138,8 +139,10 @@ impl OpenLog {
         inner.writer.seal(&durable)?;
         inner.note_sealed(&durable);
         inner.writer.give_way();
-        let checkpoint = inner.writer.checkpoint_text()?;
-        Ok(Head { range: inner.writer.at.range.clone(), checkpoint })
+        let names = &inner.writer.names;
+        let (checkpoint, keys) =
+            (scan::text(&names.checkpoint())?, scan::text(&names.verifier_keys())?);
+        Ok(Head { range: inner.writer.at.range.clone(), checkpoint, keys })
     }
 
     /// Hands what is buffered to the operating system.

@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, Note};
+use quark_trace_core::verify::header_object;
 
 use super::folder;
 use super::pairs::Pairs;
 use super::state::State;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{NewEntry, header_object};
+use crate::store::NewEntry;
 
 const OPEN: &str = "open the log for writing";
 /// How long an unfinished line may belong to a writer that does not know the lock.

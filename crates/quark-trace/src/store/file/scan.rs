@@ -42,12 +42,14 @@ pub(super) fn head(names: &Names) -> Result<Option<Head>> {
             range.push(leaf_hash(line.bytes));
         }
     }
-    Ok(Some(Head { range, checkpoint: checkpoint(names)? }))
+    let checkpoint = text(&names.checkpoint())?;
+    Ok(Some(Head { range, checkpoint, keys: text(&names.verifier_keys())? }))
 }
 
-fn checkpoint(names: &Names) -> Result<Option<String>> {
-    let path = names.checkpoint();
-    let bytes = folder::read_if_there(&path)
+/// A small text file beside the log; bytes that are no UTF-8 are kept as replacement characters,
+/// which no signature fits.
+pub(super) fn text(path: &std::path::Path) -> Result<Option<String>> {
+    let bytes = folder::read_if_there(path)
         .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -65,6 +67,11 @@ pub(super) fn scan(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
 /// Files of quark-trace 0.1.0 alone: every line is loose.
 fn scan_legacy(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
     if plan.select == Select::Sheets {
+        let sheet = folder::read_if_there(&names.sheet)
+            .map_err(|error| Error::io(OPERATION, names.sheet.display().to_string(), error))?;
+        if let Some(object) = &sheet {
+            let _ = sink(Row::Loose { object, place: Place::default(), inside: false });
+        }
         return Ok(());
     }
     let Some(mut lines) = pairs::open_lines(&names.records, 0, false)? else { return Ok(()) };
@@ -167,7 +174,8 @@ impl Scan<'_> {
 
     fn torn_line(&mut self, line: &Line<'_>) -> ControlFlow<()> {
         let place = Place { line: line.number, offset: line.offset };
-        (self.sink)(Row::Torn { what: "records", place, length: line.bytes.len() as u64 })
+        let length = line.bytes.len() as u64;
+        (self.sink)(Row::Torn { what: "records", place, length, entered: true })
     }
 
     /// What follows the last whole line of the ledger. `offset` is behind what was read.
@@ -179,7 +187,7 @@ impl Scan<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         let place = Place { line: 0, offset: offset - bytes };
-        Ok((self.sink)(Row::Torn { what: "ledger", place, length: bytes }))
+        Ok((self.sink)(Row::Torn { what: "ledger", place, length: bytes, entered: false }))
     }
 
     fn shown_sheet(&mut self) -> Result<ControlFlow<()>> {
@@ -254,7 +262,7 @@ fn loose_rest(lines: &mut Lines, plan: &Plan, sink: Sink<'_>) -> Result<ControlF
             // The original reads a last line without a line feed like any other.
             Row::Loose { object: line.bytes, place, inside: false }
         } else {
-            Row::Torn { what: "records", place, length: line.bytes.len() as u64 }
+            Row::Torn { what: "records", place, length: line.bytes.len() as u64, entered: false }
         };
         if sink(row).is_break() {
             return Ok(ControlFlow::Break(()));

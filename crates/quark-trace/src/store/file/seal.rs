@@ -22,7 +22,7 @@ pub(super) struct Seal {
 enum Signer {
     Ours {
         origin: Origin,
-        key: SignerKey,
+        key: Box<SignerKey>,
     },
     /// The log is signed with a key that is not here.
     Others,
@@ -55,12 +55,6 @@ impl Writer {
         Ok(true)
     }
 
-    /// The note that lies beside the log.
-    pub fn checkpoint_text(&self) -> Result<Option<String>> {
-        let bytes = folder::read_if_there(&self.names.checkpoint()).map_err(|e| self.io(e))?;
-        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
-    }
-
     fn publish(&self, durable: &State, note: &str) -> Result<()> {
         let wrap =
             |error| Error::io(OPERATION, self.names.checkpoint().display().to_string(), error);
@@ -83,7 +77,7 @@ impl Writer {
                     let key = keys.signer(&origin);
                     let line = format!("{}\n", key.verifier());
                     folder::replace(&path, line.as_bytes(), true).map_err(wrap)?;
-                    Signer::Ours { origin, key }
+                    Signer::Ours { origin, key: Box::new(key) }
                 }
                 Some(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -93,7 +87,9 @@ impl Writer {
                         .find(|known| known.public_key() == keys.public_key())
                         .and_then(|known| Origin::parse(known.name()));
                     match ours {
-                        Some(origin) => Signer::Ours { key: keys.signer(&origin), origin },
+                        Some(origin) => {
+                            Signer::Ours { key: Box::new(keys.signer(&origin)), origin }
+                        }
                         None => Signer::Others,
                     }
                 }

@@ -11,6 +11,7 @@ use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Digest, Kind, entry};
 use quark_trace_core::record::RECORD_LIMIT;
+use quark_trace_core::verify::header_object;
 
 use super::folder::{self, Names};
 use super::ids::RecordIds;
@@ -19,7 +20,7 @@ use super::seal::Seal;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
-use crate::store::{Appended, Commit, NewEntry, header_object};
+use crate::store::{Appended, Commit, NewEntry};
 
 /// Buffered appends are handed on when they reach this size.
 const BUFFER_LIMIT: usize = 256 * 1024;

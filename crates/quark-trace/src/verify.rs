@@ -1,0 +1,80 @@
+//! Verifying what a store holds.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::{Digest, Entry};
+use quark_trace_core::verify::{Beside, Found, Place, Verifier};
+
+pub use quark_trace_core::verify::{Code, Counts, Finding, Level, Policy, Severity, Verdict};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Plan, Row, Select, Store};
+
+/// Reads the whole log of a project and says what is proven, and where it fails.
+///
+/// Streams: memory does not grow with the log as long as nothing was changed. An error means that
+/// the store could not be read; a tampered log is a [`Verdict`].
+pub fn verify(store: &dyn Store, project: &ProjectId, policy: &Policy) -> Result<Verdict> {
+    verify_with_progress(store, project, policy, &mut |_| {})
+}
+
+/// As [`verify`]; `progress` is told how many entries are done, now and then.
+pub fn verify_with_progress(
+    store: &dyn Store,
+    project: &ProjectId,
+    policy: &Policy,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verdict> {
+    let Some(head) = store.head(project)? else {
+        let message = format!("there is no project {:?} in {}", project.as_str(), store.info().url);
+        return Err(Error::new(ErrorKind::NotFound, "verify the log", message));
+    };
+    let beside = Beside { checkpoint: head.checkpoint.as_deref(), keys: head.keys.as_deref() };
+    let mut verifier = Verifier::new(project, policy, beside);
+    let mut loose = Vec::new();
+    store.scan(project, &Plan::default(), &mut |row| {
+        match row {
+            Row::Entry { index, line, object, digest, place, displaced } => {
+                let object = object.as_deref();
+                verifier.entry(&Found { index, line, object, digest, place, displaced });
+                if index % 4096 == 0 {
+                    progress(index);
+                }
+            }
+            Row::Loose { object, place, inside } => loose.push((Digest::of(object), place, inside)),
+            Row::Torn { what, place, length, entered } => {
+                verifier.torn(what, place, length, entered);
+            }
+            Row::SheetDiffers { found } => verifier.sheet_differs(found),
+        }
+        ControlFlow::Continue(())
+    })?;
+    let repeated = if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
+    for (digest, place, inside) in loose {
+        verifier.loose(place, inside, repeated.get(&digest).copied());
+    }
+    Ok(verifier.finish())
+}
+
+/// The first entry with the same record as a line that has none.
+fn repeats(
+    store: &dyn Store,
+    project: &ProjectId,
+    loose: &[(Digest, Place, bool)],
+) -> Result<HashMap<Digest, u64>> {
+    let wanted: std::collections::HashSet<Digest> = loose.iter().map(|row| row.0).collect();
+    let mut found = HashMap::new();
+    let plan = Plan { from: 0, select: Select::All };
+    store.scan(project, &plan, &mut |row| {
+        if let Row::Entry { index, line, .. } = row
+            && let Ok(entry) = Entry::parse(line)
+            && wanted.contains(&entry.object)
+        {
+            found.entry(entry.object).or_insert(index);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
