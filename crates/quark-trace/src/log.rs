@@ -92,7 +92,7 @@ impl TraceLog {
             payload,
         };
         draft.write(&mut line);
-        Record::from_line(line)
+        Ok(Record::drafted(line))
     }
 
     /// Appends a drafted record, whose id nobody else can have.

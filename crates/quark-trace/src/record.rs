@@ -23,6 +23,11 @@ impl Record {
         }
     }
 
+    /// Takes a line that was written here from checked parts.
+    pub(crate) fn drafted(line: Vec<u8>) -> Self {
+        Self { line }
+    }
+
     /// The stored line, without its terminator.
     pub fn line(&self) -> &[u8] {
         &self.line

@@ -60,19 +60,28 @@ impl Digest {
 
     /// Reads 64 lower-case hex digits; anything else is `None`.
     pub fn from_hex(text: &[u8]) -> Option<Self> {
-        let value = |digit: u8| match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        };
         let text: &[u8; 64] = text.try_into().ok()?;
-        let mut out = [0; 32];
+        let (mut out, mut bad) = ([0; 32], 0);
         for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = value(pair[0])? << 4 | value(pair[1])?;
+            let (high, low) = (HEX_VALUE[usize::from(pair[0])], HEX_VALUE[usize::from(pair[1])]);
+            bad |= high | low;
+            *byte = high << 4 | low;
         }
-        Some(Self(out))
+        // Any byte that is no digit has the upper bits set.
+        (bad < 16).then_some(Self(out))
     }
 }
+
+/// The value of each lower-case hex digit; 255 for every other byte.
+const HEX_VALUE: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 impl FromStr for Digest {
     type Err = NotADigest;

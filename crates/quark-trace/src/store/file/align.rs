@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
-use quark_trace_core::ledger::{Digest, Entry};
+use quark_trace_core::ledger::Digest;
 
 use super::folder::{self, Names};
 use super::pairs::{self, Pair, Pairs};
@@ -176,7 +176,7 @@ fn record_entries(names: &Names, from: u64) -> Result<(Vec<(u64, Digest)>, u64)>
     let mut pairs = Pairs::open(names)?;
     pairs.records = None;
     while let Some(pair) = pairs.next_pair()? {
-        let Ok(entry) = Entry::parse(pair.line) else { continue };
+        let Some(entry) = pair.entry else { continue };
         if !entry.kind.is_record() {
             continue;
         }

@@ -22,6 +22,9 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// Whether the original would have passed over it: nothing but white space.
     pub fn is_blank(&self) -> bool {
+        if self.bytes.first().is_some_and(u8::is_ascii_graphic) {
+            return false;
+        }
         std::str::from_utf8(self.bytes).is_ok_and(|text| text.chars().all(is_python_space))
     }
 }

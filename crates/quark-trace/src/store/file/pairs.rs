@@ -13,6 +13,8 @@ pub(super) struct Pair<'a> {
     pub index: u64,
     /// The ledger's line.
     pub line: &'a [u8],
+    /// The line read as an entry; `None` when it is none.
+    pub entry: Option<Entry<'a>>,
     /// The record line; `None` when the kind has none or the records are at their end.
     pub record: Option<Line<'a>>,
 }
@@ -50,14 +52,14 @@ impl Pairs {
         };
         let index = self.index;
         self.index += 1;
-        let kind = Entry::parse(line.bytes).ok().map(|entry| entry.kind);
-        let record = match (&mut self.records, kind) {
-            (Some(records), Some(kind)) if kind.is_record() => {
+        let entry = Entry::parse(line.bytes).ok();
+        let record = match (&mut self.records, entry) {
+            (Some(records), Some(entry)) if entry.kind.is_record() => {
                 records.next_filled().map_err(wrap)?
             }
             _ => None,
         };
-        Ok(Some(Pair { index, line: line.bytes, record }))
+        Ok(Some(Pair { index, line: line.bytes, entry, record }))
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime};
 
 use quark_trace_core::ledger::merkle::leaf_hash;
-use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, Note};
+use quark_trace_core::ledger::{Checkpoint, Digest, Kind, Note};
 use quark_trace_core::verify::header_object;
 
 use super::folder;
@@ -162,7 +162,7 @@ impl Writer {
             let begins = ledger_end;
             ledger_end += pair.line.len() as u64 + 1;
             let index = pair.index;
-            let Ok(entry) = Entry::parse(pair.line) else {
+            let Some(entry) = pair.entry else {
                 return Err(self.integrity(
                     "E-ALTERED",
                     format!("line {} of the ledger is no entry", index + 1),

@@ -114,7 +114,7 @@ impl Scan<'_> {
     }
 
     fn pair(&mut self, pair: &Pair<'_>) -> Result<Step> {
-        let Ok(entry) = Entry::parse(pair.line) else {
+        let Some(entry) = pair.entry else {
             return Ok(self.emit(pair.index, pair.line, None, None, Place::default()));
         };
         if !entry.kind.is_record() {
@@ -215,8 +215,8 @@ impl Scan<'_> {
             if pair.index < from {
                 continue;
             }
-            let step = match Entry::parse(pair.line) {
-                Ok(entry) if entry.kind.is_record() => {
+            let step = match pair.entry {
+                Some(entry) if entry.kind.is_record() => {
                     let found = alignment.object_of(pair.index)?;
                     if pair.index < self.plan.from {
                         Step::Next
@@ -224,8 +224,8 @@ impl Scan<'_> {
                         found.emit(&pair, self.sink)
                     }
                 }
-                Ok(entry) => self.object(pair.index, pair.line, &entry)?,
-                Err(_) => self.emit(pair.index, pair.line, None, None, Place::default()),
+                Some(entry) => self.object(pair.index, pair.line, &entry)?,
+                None => self.emit(pair.index, pair.line, None, None, Place::default()),
             };
             if matches!(step, Step::Stop) {
                 return Ok(ControlFlow::Break(()));
