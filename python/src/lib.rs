@@ -1,6 +1,37 @@
-//! The native module of the Python package `quark_trace`.
+//! The native module of the Python package `quark_trace`: a thin skin over the Rust library.
+//!
+//! Python values are encoded and decoded here, straight from and to the stored bytes; everything
+//! else is the library's. Importing it reads no environment, opens nothing and starts no thread.
+
 use pyo3::prelude::*;
 
+mod decode;
+mod encode;
+mod errors;
+mod fork;
+mod log;
+mod numbers;
+mod python;
+mod record;
+mod sheet;
+mod store;
+
 /// The native module.
-#[pymodule]
-mod _core {}
+#[pymodule(gil_used = false)]
+mod _core {
+    /// The version of the package.
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "the name that Python uses")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use crate::fork::{after_fork_in_child, before_fork};
+    #[pymodule_export]
+    use crate::log::Log;
+    #[pymodule_export]
+    use crate::record::TraceRecord;
+    #[pymodule_export]
+    use crate::sheet::{amend_sheet, check_content, parse_sheet, read_sheet, sheet_template};
+    #[pymodule_export]
+    use crate::store::Store;
+}

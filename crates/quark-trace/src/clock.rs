@@ -24,6 +24,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The present time of the operating system, as records carry it.
+pub fn now() -> String {
+    timestamp(SystemClock.now_us())
+}
+
 /// A time in the form of Python's `datetime.now(timezone.utc).isoformat()`: six digits of
 /// fraction, none when it is zero.
 ///

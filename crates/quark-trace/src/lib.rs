@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod copy;
 pub mod error;
+pub mod history;
 pub mod keys;
 mod log;
 pub mod project;
@@ -18,6 +19,7 @@ pub mod store;
 pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};
+pub use history::History;
 pub use log::TraceLog;
 pub use project::{Project, SheetVersion, Summary};
 pub use quark_trace_core as core;

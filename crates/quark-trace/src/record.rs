@@ -33,6 +33,11 @@ impl Record {
         &self.line
     }
 
+    /// The stored line, taken out.
+    pub fn into_line(self) -> Vec<u8> {
+        self.line
+    }
+
     /// All fields, read from the line without copying.
     pub fn view(&self) -> View<'_> {
         View::parse(&self.line).expect("checked when the record was made")

@@ -18,7 +18,7 @@ mod open;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, open, open_folder};
 
 /// Keeps the ledgers of projects.
 ///

@@ -31,7 +31,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(open_folder(url, options)?))
 }
 
-fn open_folder(url: &str, options: OpenOptions) -> Result<FileStore> {
+/// Opens a folder as [`open`] does, as the store it is.
+pub fn open_folder(url: &str, options: OpenOptions) -> Result<FileStore> {
     let path = folder_of(url)?;
     match std::fs::metadata(&path) {
         Ok(metadata) if !metadata.is_dir() => {

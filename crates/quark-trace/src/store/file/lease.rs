@@ -35,6 +35,11 @@ impl Lease {
         self.held
     }
 
+    /// Whether it is held and nobody was seen waiting lately.
+    pub fn is_ours_alone(&self) -> bool {
+        self.held && self.polite_until.is_none()
+    }
+
     /// Takes the lock; `false` when it was held already, so that nobody can have written since.
     pub fn take(&mut self) -> io::Result<bool> {
         if self.held {

@@ -123,6 +123,17 @@ impl FileStore {
         self.each_log(OpenLog::close)
     }
 
+    /// Appends plain records of callers that hold a lock of their own (Python's, say) meanwhile;
+    /// `None`, with nothing done, when it would have to wait.
+    pub fn append_if_quick(
+        &self,
+        project: &ProjectId,
+        commit: &Commit<'_>,
+    ) -> Option<Result<Appended>> {
+        let log = self.logs.try_lock().ok()?.get(project).cloned()?;
+        log.append_if_quick(commit)
+    }
+
     fn each_log(&self, act: impl Fn(&OpenLog) -> Result<()>) -> Result<()> {
         let logs: Vec<_> = self.logs().values().cloned().collect();
         logs.iter().map(|log| act(log)).fold(Ok(()), Result::and)

@@ -88,6 +88,25 @@ impl OpenLog {
         Ok(appended)
     }
 
+    /// Appends plain records if that takes no waiting: nobody else is writing, the lock is held, the
+    /// log is read. `None` when it would; nothing was done then.
+    pub fn append_if_quick(self: &Arc<Self>, commit: &Commit<'_>) -> Option<Result<Appended>> {
+        if commit.durability == Durability::Sync {
+            return None;
+        }
+        let mut inner = self.inner.try_lock().ok()?;
+        if !inner.writer.is_quick() {
+            return None;
+        }
+        let appended = match commit.durability {
+            Durability::Buffered => inner.writer.buffer(commit.entries),
+            _ => inner.writer.append(commit),
+        };
+        inner.note_appended();
+        self.wake_thread(&mut inner);
+        Some(appended)
+    }
+
     /// Returns when the first `size` entries are on the medium. The first to come flushes for all
     /// that wait behind it; appends go on meanwhile.
     fn wait_durable<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, size: u64) -> Result<()> {

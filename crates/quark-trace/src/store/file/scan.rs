@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest, Entry};
+use quark_trace_core::record::View;
 
 use super::align::Alignment;
 use super::folder::{self, Names};
@@ -256,13 +257,14 @@ fn loose_rest(lines: &mut Lines, plan: &Plan, sink: Sink<'_>) -> Result<ControlF
     let wrap = |error| Error::io(OPERATION, "the records", error);
     while let Some(line) = lines.next_filled().map_err(wrap)? {
         let place = Place { line: line.number, offset: line.offset };
-        let row = if line.whole {
-            Row::Loose { object: line.bytes, place, inside: false }
-        } else if plan.select == Select::Records && plan.from == 0 {
-            // The original reads a last line without a line feed like any other.
+        // The original reads a last line without a line feed like any other; half a record is none.
+        let record =
+            line.whole || plan.select == Select::Records && View::parse(line.bytes).is_ok();
+        let row = if record {
             Row::Loose { object: line.bytes, place, inside: false }
         } else {
-            Row::Torn { what: "records", place, length: line.bytes.len() as u64, entered: false }
+            let length = line.bytes.len() as u64;
+            Row::Torn { what: "records", place, length, entered: false }
         };
         if sink(row).is_break() {
             return Ok(ControlFlow::Break(()));

@@ -186,6 +186,11 @@ impl Writer {
         followed
     }
 
+    /// Whether the next append of plain records neither waits nor reads.
+    pub fn is_quick(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.loaded && files.lease.is_ours_alone())
+    }
+
     /// Frees the lock if another process waits for it.
     pub fn give_way(&mut self) {
         if let Some(files) = &mut self.files

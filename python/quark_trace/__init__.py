@@ -1,0 +1,83 @@
+"""The flight recorder of machine learning.
+
+    from quark_trace import JsonBackend, Project
+
+    with Project.open("fact_sheet.yaml", JsonBackend("traces/")) as project:
+        project.log("client_round", round=1, client_id="site-a", loss=0.21)
+"""
+
+import os as _os
+
+from quark_trace import _core
+from quark_trace.exceptions import (
+    BackendError,
+    BackendReadError,
+    BackendWriteError,
+    FactSheetAlreadyExistsError,
+    FactSheetError,
+    FactSheetFileError,
+    FactSheetNotFoundError,
+    FactSheetValidationError,
+    ImmutableFieldError,
+    IntegrityError,
+    InvalidAmendmentError,
+    InvalidProjectIdError,
+    InvalidStageError,
+    NodeAuthenticationError,
+    NodeScopeError,
+    NodeVerificationError,
+    QuarkLensError,
+    QuarkTraceError,
+    RecordConflictError,
+    RecordCorruptedError,
+    RecordSerializationError,
+    TraceError,
+)
+from quark_trace.fact_sheet.fact_sheet import FactSheet
+from quark_trace.fact_sheet.loader import load_fact_sheet
+from quark_trace.project import Project
+from quark_trace.trace.backends.base import StorageBackend
+from quark_trace.trace.backends.http_backend import HttpBackend
+from quark_trace.trace.backends.json_backend import JsonBackend
+from quark_trace.trace.record import TraceRecord
+from quark_trace.trace.trace_log import TraceLog
+
+__version__ = _core.__version__
+
+# Training frameworks fork. Before that every log lets go of its locks, and the child opens anew.
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(before=_core.before_fork, after_in_child=_core.after_fork_in_child)
+
+__all__ = [
+    "BackendError",
+    "BackendReadError",
+    "BackendWriteError",
+    "FactSheet",
+    "FactSheetAlreadyExistsError",
+    "FactSheetError",
+    "FactSheetFileError",
+    "FactSheetNotFoundError",
+    "FactSheetValidationError",
+    "HttpBackend",
+    "ImmutableFieldError",
+    "IntegrityError",
+    "InvalidAmendmentError",
+    "InvalidProjectIdError",
+    "InvalidStageError",
+    "JsonBackend",
+    "NodeAuthenticationError",
+    "NodeScopeError",
+    "NodeVerificationError",
+    "Project",
+    "QuarkLensError",
+    "QuarkTraceError",
+    "RecordConflictError",
+    "RecordCorruptedError",
+    "RecordSerializationError",
+    "StorageBackend",
+    "TraceError",
+    "TraceLog",
+    "TraceRecord",
+    "__version__",
+    "load_fact_sheet",
+]

@@ -1,0 +1,228 @@
+"""A project: its fact sheet and its log under one name."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from quark_trace.exceptions import BackendError, FactSheetAlreadyExistsError
+from quark_trace.fact_sheet.fact_sheet import FactSheet
+from quark_trace.fact_sheet.loader import load_fact_sheet
+from quark_trace.trace.backends.base import StorageBackend
+from quark_trace.trace.record import TraceRecord
+from quark_trace.trace.trace_log import TraceLog
+
+
+class Project:
+    """The one object that a training program needs."""
+
+    def __init__(self, fact_sheet: FactSheet, tracer: TraceLog) -> None:
+        if fact_sheet is not None and fact_sheet.project_id != tracer.project_id:
+            raise BackendError(
+                f"the fact sheet is of project '{fact_sheet.project_id}', "
+                f"the log of '{tracer.project_id}'"
+            )
+        self.fact_sheet = fact_sheet
+        self._tracer = tracer
+        if type(self) is Project:
+            # Calls then go straight to the log, without a frame in between.
+            self.log = tracer.log  # type: ignore[method-assign]
+
+    @classmethod
+    def load(cls, fact_sheet_path: str | os.PathLike[str], backend: StorageBackend) -> Project:
+        """Begin a project with the fact sheet of a YAML file.
+
+        :raises FactSheetAlreadyExistsError: it was begun before; ``open`` takes it up.
+        """
+        fact_sheet = load_fact_sheet(fact_sheet_path)
+        backend.save_fact_sheet(fact_sheet)
+        return cls(fact_sheet, TraceLog(fact_sheet.project_id, backend))
+
+    @classmethod
+    def resume(cls, project_id: str, backend: StorageBackend) -> Project:
+        """Take up a project that was begun before.
+
+        :raises FactSheetNotFoundError: it was not.
+        """
+        return cls(backend.load_fact_sheet(project_id), TraceLog(project_id, backend))
+
+    @classmethod
+    def open(cls, fact_sheet_path: str | os.PathLike[str], backend: StorageBackend) -> Project:
+        """Begin a project, or take it up when the file says what its fact sheet says.
+
+        So the same program can be run again and again.
+
+        :raises FactSheetAlreadyExistsError: the fact sheet says something else; ``amend`` it.
+        """
+        fact_sheet = load_fact_sheet(fact_sheet_path)
+        project_id = fact_sheet.project_id
+        native = getattr(backend, "_native_log", None)
+        if native is not None:
+            document = json.dumps(fact_sheet.to_json()).encode()
+            try:
+                known = native(project_id).open_sheet(document)
+            except BackendError as error:
+                if error.kind == "already_exists":
+                    raise _differs(project_id, error) from error
+                raise
+            return cls(FactSheet.from_json(json.loads(known)), TraceLog(project_id, backend))
+        try:
+            backend.save_fact_sheet(fact_sheet)
+        except FactSheetAlreadyExistsError as error:
+            known_sheet = backend.load_fact_sheet(project_id)
+            if _content(known_sheet) != _content(fact_sheet):
+                raise _differs(project_id, error) from error
+            fact_sheet = known_sheet
+        return cls(fact_sheet, TraceLog(project_id, backend))
+
+    @property
+    def project_id(self) -> str:
+        """The id of the project."""
+        return self._tracer.project_id
+
+    def log(*args: Any, **payload: Any) -> TraceRecord:
+        """Append a record and return it: ``project.log("client_round", round=1, loss=0.21)``.
+
+        Numbers, text, lists and dictionaries are stored as JSON; numpy and torch scalars, dates,
+        decimals, UUIDs, paths and enums as what they mean; ``NaN`` and infinities are kept. A
+        mapping given as ``payload=`` holds members itself.
+
+        :raises InvalidStageError: the stage is blank or no text.
+        :raises RecordSerializationError: a value cannot be stored; the message names it.
+        :raises BackendWriteError: the record was not stored, or that is unknown.
+        """
+        self, *rest = args
+        return self._tracer.log(*rest, **payload)
+
+    def history(self, *, strict: bool = True) -> list[TraceRecord]:
+        """Read all records, in the order of the log.
+
+        :param strict: whether a stored line that is no record raises
+            ``RecordCorruptedError`` (which carries the others), or is left out.
+        """
+        if strict:
+            return self._tracer.load_all()
+        return self._tracer.backend.load_all(self.project_id, strict=False)  # type: ignore[call-arg]
+
+    def summary(self) -> dict[str, Any]:
+        """Count the records by stage, and say what the project is about."""
+        native = getattr(self._tracer.backend, "_native_log", None)
+        if native is not None:
+            total, counted, first, last, _ = native(self.project_id).summary()
+            stages = dict(counted)
+        else:
+            records = self._tracer.load_all()
+            total = len(records)
+            stages = {}
+            for record in records:
+                stages[record.stage] = stages.get(record.stage, 0) + 1
+            first = records[0].timestamp if records else None
+            last = records[-1].timestamp if records else None
+        return {
+            "project_id": self.fact_sheet.project_id,
+            "fact_sheet_version": self.fact_sheet.version,
+            "created_at": self.fact_sheet.created_at,
+            "amended_at": self.fact_sheet.amended_at,
+            "purpose": self.fact_sheet.purpose,
+            "domain": self.fact_sheet.domain,
+            "ml_type": self.fact_sheet.ml_type,
+            "total_records": total,
+            "stages_recorded": stages,
+            "first_record_at": first,
+            "last_record_at": last,
+            "backend": type(self._tracer.backend).__name__,
+        }
+
+    def amend(self, fields: dict[str, Any], amended_by: str, reason: str) -> FactSheet:
+        """Change the fact sheet and store the new version; the old ones stay in the ledger.
+
+        :raises ImmutableFieldError: a field can never be changed.
+        :raises InvalidAmendmentError: a field or value is not acceptable, or nothing changes.
+        """
+        document = self._native("amend").amend(fields, amended_by, reason)
+        self.fact_sheet = FactSheet.from_json(json.loads(document))
+        return self.fact_sheet
+
+    def sheets(self) -> list[FactSheet]:
+        """All versions of the fact sheet, the oldest first."""
+        versions = self._native("list fact sheets").sheets()
+        return [FactSheet.from_json(json.loads(document)) for _, document in versions]
+
+    def verify(
+        self,
+        level: str = "L1",
+        *,
+        keys: list[str] | None = None,
+        checkpoint: str | None = None,
+    ) -> dict[str, Any]:
+        """Check the whole log and say what is proven.
+
+        :param level: what to ask for, ``"L0"`` to ``"L4"``.
+        :param keys: verifier keys known from elsewhere; those beside the log unless given.
+        :param checkpoint: a checkpoint known from elsewhere, which the log must contain.
+        :returns: ``exit_code`` (0 verified, 1 tampered, 2 incomplete), ``level``, ``headline``,
+            ``findings`` and more.
+        """
+        verdict: dict[str, Any] = json.loads(
+            self._native("verify").verify(level, keys or [], checkpoint)
+        )
+        return verdict
+
+    def prove(self, record: TraceRecord | str) -> str:
+        """Make the proof that a record stands in the log, for a third party (C2SP tlog-proof)."""
+        record_id = record if isinstance(record, str) else str(record.record_id)
+        made = self._native("prove").prove(record_id)
+        if made is None:
+            raise BackendError(f"project '{self.project_id}' has no record {record_id!r}")
+        proof: str = made[2]
+        return proof
+
+    def _native(self, what: str) -> Any:
+        native = getattr(self._tracer.backend, "_native_log", None)
+        if native is None:
+            backend = type(self._tracer.backend).__name__
+            raise BackendError(f"{backend} keeps no ledger, so it cannot {what}; use JsonBackend")
+        return native(self.project_id)
+
+    def flush(self) -> None:
+        """Make every record durable and sign a checkpoint over them."""
+        flush = getattr(self._tracer.backend, "flush", None)
+        if flush is not None:
+            flush()
+
+    def close(self) -> None:
+        """Flush, and free what the backend holds."""
+        close = getattr(self._tracer.backend, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"fact_sheet": self.fact_sheet, "_tracer": self._tracer}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["fact_sheet"], state["_tracer"])  # type: ignore[misc]
+
+    def __str__(self) -> str:
+        return (
+            f"Project(project_id={self.fact_sheet.project_id}, "
+            f"backend={type(self._tracer.backend).__name__})"
+        )
+
+
+def _content(sheet: FactSheet) -> dict[str, Any]:
+    """What a fact sheet says, without its history."""
+    ignored = {"sheet_id", "version", "created_at", "amended_at", "amendment_log"}
+    return {name: value for name, value in sheet.to_json().items() if name not in ignored}
+
+
+def _differs(project_id: str, error: Exception) -> FactSheetAlreadyExistsError:
+    raised = FactSheetAlreadyExistsError(project_id)
+    raised.add_note(str(error))
+    return raised

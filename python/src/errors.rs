@@ -1,0 +1,65 @@
+//! From errors of the library to exceptions of the package; the one place that maps them.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use quark_trace::{Error, ErrorKind};
+
+use crate::python::EXCEPTION_FROM_NATIVE;
+
+/// What the caller was doing, which decides the exception where the kind does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    Reading,
+    Writing,
+}
+
+/// The exception for an error; `project` names what it happened to.
+pub fn exception(py: Python<'_>, error: &Error, doing: Doing, project: &str) -> PyErr {
+    let (kind, code) = name(error.kind());
+    let doing = if doing == Doing::Reading { "reading" } else { "writing" };
+    let outcome = error.outcome().map(|outcome| outcome.as_str());
+    raise(py, kind, &error.to_string(), doing, outcome, code, Some(project))
+}
+
+/// Builds the exception in Python, where the classes are.
+pub fn raise(
+    py: Python<'_>,
+    kind: &str,
+    message: &str,
+    doing: &str,
+    outcome: Option<&str>,
+    code: Option<&str>,
+    subject: Option<&str>,
+) -> PyErr {
+    let made = EXCEPTION_FROM_NATIVE
+        .bind(py)
+        .and_then(|make| make.call1((kind, message, doing, outcome, code, subject)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => {
+            let shown = PyRuntimeError::new_err(message.to_owned());
+            shown.set_cause(py, Some(error));
+            shown
+        }
+    }
+}
+
+fn name(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
+    let name = match kind {
+        ErrorKind::InvalidInput => "invalid_input",
+        ErrorKind::NotFound => "not_found",
+        ErrorKind::AlreadyExists => "already_exists",
+        ErrorKind::Conflict { .. } => "conflict",
+        ErrorKind::RecordConflict => "record_conflict",
+        ErrorKind::TooLarge => "too_large",
+        ErrorKind::PermissionDenied => "permission_denied",
+        ErrorKind::StorageFull => "storage_full",
+        ErrorKind::Integrity(code) => return ("integrity", Some(code)),
+        ErrorKind::Corrupted => "corrupted",
+        ErrorKind::Busy => "busy",
+        ErrorKind::ReadOnly => "read_only",
+        ErrorKind::Unsupported => "unsupported",
+        _ => "io",
+    };
+    (name, None)
+}

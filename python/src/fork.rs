@@ -1,0 +1,43 @@
+//! Forks: the parent lets go of locks, the child opens anew.
+//!
+//! The package registers both functions with `os.register_at_fork`. The child never touches a lock
+//! of the parent: another thread may have held it at the moment of the fork.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use pyo3::prelude::*;
+use quark_trace::store::FileStore;
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// Only touched with the GIL held, so that no other thread holds it when this one forks.
+static OPEN: Mutex<Vec<Weak<FileStore>>> = Mutex::new(Vec::new());
+
+/// How often this process is the child of a fork; handles of an older generation are not used.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Acquire)
+}
+
+/// Remembers a store that must let go before a fork.
+pub fn remember(store: &Arc<FileStore>) {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|known| known.strong_count() > 0);
+    open.push(Arc::downgrade(store));
+}
+
+/// Lets every store hand over what it buffers and free its locks.
+#[pyfunction]
+pub fn before_fork(py: Python<'_>) {
+    let stores: Vec<_> = {
+        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter_map(Weak::upgrade).collect()
+    };
+    // A store that cannot write now keeps its buffer and tells its next caller.
+    py.detach(|| stores.iter().for_each(|store| drop(store.before_fork())));
+}
+
+/// Makes every handle open its store anew.
+#[pyfunction]
+pub fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Ordering::AcqRel);
+}

@@ -1,0 +1,353 @@
+//! The log of one project, as a `Project` of a `JsonBackend` uses it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use quark_trace::core::ids::{ProjectId, Stage};
+use quark_trace::core::ledger::{Kind, VerifierKey};
+use quark_trace::core::sheet::{Amendment, FactSheet};
+use quark_trace::store::{Commit, FileStore, NewEntry, Store as _};
+use quark_trace::verify::{Level, Policy};
+use quark_trace::{Error, History, Project, Record, TraceLog, project, prove};
+
+use crate::encode;
+use crate::errors::{Doing, exception, raise};
+use crate::fork;
+use crate::python::MAPPING;
+use crate::record::TraceRecord;
+use crate::sheet::{json_map, raise_amendment};
+use crate::store::Shared;
+
+/// The log of a project.
+#[pyclass(frozen, module = "quark_trace._core")]
+pub struct Log {
+    shared: Arc<Shared>,
+    project: ProjectId,
+    /// Replaced in the child of a fork.
+    open: Mutex<(u64, Option<Arc<Open>>)>,
+}
+
+struct Open {
+    store: Arc<FileStore>,
+    log: TraceLog,
+}
+
+impl Log {
+    pub fn new(shared: Arc<Shared>, project: ProjectId) -> Self {
+        Self { shared, project, open: Mutex::new((0, None)) }
+    }
+
+    fn open(&self) -> Result<Arc<Open>, Error> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = fork::generation();
+        if open.0 == generation
+            && let Some(known) = &open.1
+        {
+            return Ok(Arc::clone(known));
+        }
+        std::mem::forget(open.1.take());
+        let store = self.shared.store()?;
+        let log = TraceLog::new(store.clone(), self.project.clone());
+        let log = log.with_durability(self.shared.durability);
+        let fresh = Arc::new(Open { store, log });
+        *open = (generation, Some(Arc::clone(&fresh)));
+        Ok(fresh)
+    }
+
+    fn raise(&self, py: Python<'_>, error: &Error, doing: Doing) -> PyErr {
+        exception(py, error, doing, self.project.as_str())
+    }
+
+    /// Runs without the GIL, since it may wait for disks and other processes.
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        doing: Doing,
+        act: impl Send + FnOnce(&Open) -> Result<T, Error>,
+    ) -> PyResult<T> {
+        let open = self.open().map_err(|error| self.raise(py, &error, doing))?;
+        py.detach(|| act(&open)).map_err(|error| self.raise(py, &error, doing))
+    }
+
+    /// Encodes what was given to `log` and drafts its record.
+    fn draft(&self, py: Python<'_>, open: &Open, stage: &str, payload: &[u8]) -> PyResult<Record> {
+        open.log.draft(stage, payload).map_err(|error| self.raise(py, &error, Doing::Writing))
+    }
+}
+
+#[pymethods]
+impl Log {
+    /// Appends a record and returns it: `log(stage, /, **payload)`, `log(stage=..., **payload)` or
+    /// `log(stage, payload={...})`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn log(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<TraceRecord> {
+        let stage = take_stage(args, kwargs)?;
+        let stage = check_stage(&stage)?;
+        let mut payload = Vec::with_capacity(256);
+        let encoded = match kwargs {
+            None => {
+                payload.extend_from_slice(b"{}");
+                Ok(())
+            }
+            Some(kwargs) => encode_arguments(&mut payload, kwargs)?,
+        };
+        let open = self.open().map_err(|error| self.raise(py, &error, Doing::Writing))?;
+        if let Err(refused) = encoded {
+            let reason = refused.sentence();
+            return Err(raise(
+                py,
+                "serialization",
+                &reason,
+                "writing",
+                Some("not_written"),
+                None,
+                None,
+            ));
+        }
+        let record = self.draft(py, &open, stage, &payload)?;
+        let entries = [NewEntry::new(Kind::Record, record.line())];
+        let durability = self.shared.durability;
+        let commit = Commit { entries: &entries, expected: None, durability };
+        let appended = match open.store.append_if_quick(&self.project, &commit) {
+            Some(appended) => appended,
+            None => py.detach(|| open.store.append(&self.project, &commit)),
+        };
+        match appended {
+            Ok(_) => Ok(TraceRecord::from_line(record.into_line())),
+            Err(error) => {
+                let raised = self.raise(py, &error, Doing::Writing);
+                let record = TraceRecord::from_line(record.into_line());
+                raised.value(py).setattr("record", record)?;
+                Err(raised)
+            }
+        }
+    }
+
+    /// Appends a record that has its id already, once; gives the index of its entry.
+    fn append(&self, py: Python<'_>, record: &TraceRecord) -> PyResult<u64> {
+        let line = record.to_line(py)?;
+        let result =
+            self.run(py, Doing::Writing, move |open| open.log.append(&Record::from_line(line)?));
+        result.inspect_err(|error| {
+            if let Ok(record) = record.again(py) {
+                // The exception is raised all the same when it cannot carry the record.
+                let _ = error.value(py).setattr("record", record);
+            }
+        })
+    }
+
+    /// All records. A line that is none raises, or is left out when `strict` is false.
+    #[pyo3(signature = (strict=true))]
+    fn load_all<'py>(&self, py: Python<'py>, strict: bool) -> PyResult<Bound<'py, PyList>> {
+        let history = self.run(py, Doing::Reading, |open| History::read(&open.log))?;
+        let records =
+            history.records().iter().map(|range| TraceRecord::from_buffer(history.bytes(), range));
+        let list = PyList::empty(py);
+        for record in records {
+            list.append(Py::new(py, record)?)?;
+        }
+        let Some(fault) = history.faults().first().filter(|_| strict) else { return Ok(list) };
+        let more = match history.faults().len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let message = format!(
+            "line {} at byte {} of project '{}' {}{more}; history(strict=False) reads the others",
+            fault.place.line, fault.place.offset, self.project, fault.fault
+        );
+        let raised =
+            raise(py, "corrupted", &message, "reading", None, None, Some(self.project.as_str()));
+        raised.value(py).setattr("line", fault.place.line)?;
+        raised.value(py).setattr("offset", fault.place.offset)?;
+        raised.value(py).setattr("records", list)?;
+        Err(raised)
+    }
+
+    /// Counts: `(total, [(stage, count)], first time, last time, unreadable)`.
+    #[allow(clippy::type_complexity, reason = "a plain tuple is what Python takes apart")]
+    fn summary(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(u64, Vec<(String, u64)>, Option<String>, Option<String>, u64)> {
+        let counted = self.run(py, Doing::Reading, |open| project::summary(&open.log))?;
+        let (first, last) = (counted.first_record_at, counted.last_record_at);
+        Ok((counted.total_records, counted.stages, first, last, counted.unreadable))
+    }
+
+    /// The current fact sheet as stored, or `None`.
+    fn sheet<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let versions = self.run(py, Doing::Reading, |open| project::sheets(&open.log))?;
+        Ok(versions.last().map(|version| PyBytes::new(py, &version.bytes)))
+    }
+
+    /// All versions of the fact sheet: `[(index or None, bytes)]`.
+    fn sheets<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Option<u64>, Bound<'py, PyBytes>)>> {
+        let versions = self.run(py, Doing::Reading, |open| project::sheets(&open.log))?;
+        let pairs =
+            versions.iter().map(|version| (version.index, PyBytes::new(py, &version.bytes)));
+        Ok(pairs.collect())
+    }
+
+    /// Saves the first fact sheet, given as JSON.
+    fn save_sheet(&self, py: Python<'_>, sheet: &[u8]) -> PyResult<()> {
+        let sheet = FactSheet::from_json(sheet).map_err(|fault| {
+            raise(py, "sheet", &fault.to_string(), "writing", Some("not_written"), None, None)
+        })?;
+        self.run(py, Doing::Writing, move |open| Project::load(sheet, open.log.clone()).map(drop))
+    }
+
+    /// Takes up a project whose sheet says what this one says, or begins it; gives the sheet in
+    /// force.
+    fn open_sheet<'py>(&self, py: Python<'py>, sheet: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let sheet = FactSheet::from_json(sheet).map_err(|fault| {
+            raise(py, "sheet", &fault.to_string(), "writing", Some("not_written"), None, None)
+        })?;
+        let opened =
+            self.run(py, Doing::Writing, move |open| Project::open(sheet, open.log.clone()))?;
+        Ok(PyBytes::new(py, &opened.sheet().to_json_bytes()))
+    }
+
+    /// Amends the fact sheet; gives the new version.
+    fn amend<'py>(
+        &self,
+        py: Python<'py>,
+        fields: &Bound<'py, PyDict>,
+        amended_by: &str,
+        reason: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let fields = json_map(fields)?;
+        let amendment = Amendment::parse(&fields, amended_by, reason)
+            .map_err(|fault| raise_amendment(py, &fault))?;
+        let at = quark_trace::clock::now();
+        let amended = self.run(py, Doing::Writing, move |open| {
+            let mut project = Project::resume(open.log.clone())?;
+            project.amend(&amendment, &at).cloned()
+        });
+        Ok(PyBytes::new(py, &amended?.to_json_bytes()))
+    }
+
+    /// Makes everything durable and signs a checkpoint; gives `(size, root, checkpoint)`.
+    fn seal(&self, py: Python<'_>) -> PyResult<Option<(u64, String, Option<String>)>> {
+        let head = self.run(py, Doing::Writing, |open| open.store.seal(open.log.project()))?;
+        Ok(head.map(|head| (head.range.size(), head.range.root().to_string(), head.checkpoint)))
+    }
+
+    /// The verdict over the whole log, as JSON.
+    #[pyo3(signature = (level="L1", keys=Vec::new(), checkpoint=None))]
+    fn verify(
+        &self,
+        py: Python<'_>,
+        level: &str,
+        keys: Vec<String>,
+        checkpoint: Option<String>,
+    ) -> PyResult<String> {
+        let invalid =
+            |message: &str| raise(py, "invalid_input", message, "reading", None, None, None);
+        let level: Level = level.parse().map_err(|message: String| invalid(&message))?;
+        let keys = keys.iter().map(|key| VerifierKey::parse(key.trim()));
+        let keys =
+            keys.collect::<Result<Vec<_>, _>>().map_err(|fault| invalid(&fault.to_string()))?;
+        let policy = Policy { level, keys, checkpoint, ..Policy::default() };
+        let verdict = self.run(py, Doing::Reading, move |open| {
+            quark_trace::verify::verify(open.store.as_ref(), open.log.project(), &policy)
+        })?;
+        let mut json = verdict.to_json();
+        json["headline"] = verdict.headline().into();
+        Ok(json.to_string())
+    }
+
+    /// The proof of a record's entry, in the form of C2SP tlog-proof: `(index, entry, proof)`.
+    fn prove(&self, py: Python<'_>, record_id: &str) -> PyResult<Option<(u64, String, String)>> {
+        let made = self.run(py, Doing::Reading, |open| {
+            let Some((index, _)) = open.log.find(record_id)? else { return Ok(None) };
+            prove::prove(open.store.as_ref(), open.log.project(), index).map(Some)
+        })?;
+        Ok(made.map(|made| {
+            let entry = String::from_utf8_lossy(&made.entry).into_owned();
+            (made.proof.index, entry, made.proof.to_string())
+        }))
+    }
+
+    #[getter]
+    fn project_id(&self) -> &str {
+        self.project.as_str()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Log({:?})", self.project.as_str())
+    }
+}
+
+/// The stage: the one positional argument, or the keyword `stage`, which is then no payload.
+fn take_stage<'py>(
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match args.len() {
+        1 => args.get_item(0),
+        0 => {
+            let stage = kwargs.map(|kwargs| kwargs.get_item("stage")).transpose()?.flatten();
+            let stage = stage.ok_or_else(|| {
+                PyTypeError::new_err("log() missing 1 required positional argument: 'stage'")
+            })?;
+            if let Some(kwargs) = kwargs {
+                kwargs.del_item("stage")?;
+            }
+            Ok(stage)
+        }
+        given => Err(PyTypeError::new_err(format!(
+            "log() takes 1 positional argument, the stage, but {given} were given; name the others"
+        ))),
+    }
+}
+
+fn check_stage<'a>(stage: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    let py = stage.py();
+    let refuse = |kind: &str, message: &str| {
+        let shown = stage.str()?.to_string_lossy().into_owned();
+        let raised = raise(py, kind, message, "writing", Some("not_written"), None, Some(&shown));
+        raised.value(py).setattr("stage", stage).map(|()| raised)
+    };
+    let text = match stage.cast::<PyString>().map(|text| text.to_str()) {
+        Ok(Ok(text)) => text,
+        _ => return Err(refuse("stage", "it is not text")?),
+    };
+    match Stage::check(text) {
+        Ok(()) => Ok(text),
+        Err(fault) if text.trim().is_empty() => Err(refuse("stage", &fault.to_string())?),
+        Err(fault) => Err(refuse("stage_length", &fault.to_string())?),
+    }
+}
+
+/// The keywords as payload. A mapping given as `payload=` holds the payload's members itself.
+fn encode_arguments(
+    out: &mut Vec<u8>,
+    kwargs: &Bound<'_, PyDict>,
+) -> PyResult<Result<(), encode::Refused>> {
+    let Some(given) = kwargs.get_item("payload")? else {
+        return Ok(encode::payload(out, kwargs));
+    };
+    if !MAPPING.is_instance(&given)? {
+        return Ok(encode::payload(out, kwargs));
+    }
+    let merged = PyDict::new(kwargs.py());
+    merged.update(given.cast()?)?;
+    for (name, value) in kwargs.iter() {
+        if name.eq("payload")? {
+            continue;
+        }
+        if merged.contains(&name)? {
+            let message = format!("log() got {name} both in payload= and as a keyword");
+            return Err(PyTypeError::new_err(message));
+        }
+        merged.set_item(name, value)?;
+    }
+    Ok(encode::payload(out, &merged))
+}
