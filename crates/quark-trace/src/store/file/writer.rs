@@ -174,8 +174,9 @@ impl Writer {
             }
             return loaded;
         }
-        let ends = files.ends().map_err(|error| Error::io(APPEND, path(&self.names), error))?;
-        let moved = ends.0 != self.at.records_end || fresh && ends.1 != self.at.ledger_end;
+        let moved = files
+            .moved(&self.at, fresh)
+            .map_err(|error| Error::io(APPEND, path(&self.names), error))?;
         if !moved {
             return Ok(());
         }
@@ -269,12 +270,12 @@ impl Writer {
     /// Writes the pending bytes: records, then ledger; on failure both files get their old length.
     pub fn write_pending(&mut self) -> Result<()> {
         let Some(files) = &self.files else { return Ok(()) };
-        let records = Span::write(&files.records, self.at.records_end, &self.pending.records);
+        let records = Span::write(&files.records, self.at.records_end, &self.pending.records, true);
         if records.failed.is_none() && records.displaced {
             return self.write_displaced();
         }
         let ledger = match records.failed {
-            None => Span::write(&files.ledger, self.at.ledger_end, &self.pending.ledger),
+            None => Span::write(&files.ledger, self.at.ledger_end, &self.pending.ledger, false),
             Some(_) => Span::default(),
         };
         let Some(error) = records.failed.as_ref().or(ledger.failed.as_ref()) else {
@@ -343,10 +344,11 @@ impl Files {
         Ok(Self { records, ledger, lease, process: std::process::id(), loaded: false })
     }
 
-    fn ends(&self) -> io::Result<(u64, u64)> {
+    /// Whether somebody wrote since. The ledger has no writers but ours, so that it cannot have
+    /// moved while the lock was held; the records may have been written by 0.1.0 at any time.
+    fn moved(&self, at: &State, fresh: bool) -> io::Result<bool> {
         let end = |mut file: &File| file.seek(SeekFrom::End(0));
-        // The ledger has no writers but ours, so it need not be asked while the lock is held.
-        Ok((end(&self.records)?, end(&self.ledger)?))
+        Ok(end(&self.records)? != at.records_end || fresh && end(&self.ledger)? != at.ledger_end)
     }
 }
 
@@ -414,7 +416,8 @@ struct Span {
 }
 
 impl Span {
-    fn write(mut file: &File, start: u64, bytes: &[u8]) -> Self {
+    /// `shared`: programs that do not know the lock may write to the file too.
+    fn write(mut file: &File, start: u64, bytes: &[u8], shared: bool) -> Self {
         let mut span = Self { start, ..Self::default() };
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -431,7 +434,7 @@ impl Span {
                 return span;
             }
         }
-        if !bytes.is_empty() {
+        if shared && !bytes.is_empty() {
             match file.stream_position() {
                 Ok(end) => span.displaced = end != start + span.written,
                 Err(error) => span.failed = Some(error),
