@@ -236,7 +236,8 @@ impl Log {
     /// Makes everything durable and signs a checkpoint; gives `(size, root, checkpoint)`.
     fn seal(&self, py: Python<'_>) -> PyResult<Option<(u64, String, Option<String>)>> {
         let head = self.run(py, Doing::Writing, |open| open.store.seal(open.log.project()))?;
-        Ok(head.map(|head| (head.range.size(), head.range.root().to_string(), head.checkpoint)))
+        Ok(head
+            .map(|head| (head.range.size(), head.range.root().to_string(), head.beside.checkpoint)))
     }
 
     /// The verdict over the whole log, as JSON.

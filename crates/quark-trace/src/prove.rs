@@ -34,10 +34,10 @@ pub fn prove(store: &dyn Store, project: &ProjectId, index: u64) -> Result<Proof
         return Err(Error::new(ErrorKind::NotFound, OPERATION, message));
     }
     let covers = |note: &Option<String>| sealed(note).filter(|sealed| sealed.size > index);
-    if covers(&head.checkpoint).is_none() && store.info().signs {
+    if covers(&head.beside.checkpoint).is_none() && store.info().signs {
         head = store.seal(project)?.ok_or_else(|| not_found(project))?;
     }
-    let Some(sealed) = covers(&head.checkpoint) else {
+    let Some(sealed) = covers(&head.beside.checkpoint) else {
         let message = format!("no signed checkpoint covers entry {index}; seal the log first");
         return Err(Error::new(ErrorKind::NotFound, OPERATION, message));
     };
@@ -55,13 +55,14 @@ pub fn prove(store: &dyn Store, project: &ProjectId, index: u64) -> Result<Proof
     })?;
     let root_fits = levels.root(sealed.size) == Some(sealed.root);
     let path = levels.inclusion_proof(index, sealed.size).filter(|_| root_fits);
-    let (Some(path), Some((entry, object)), Some(checkpoint)) = (path, found, head.checkpoint)
+    let (Some(path), Some((entry, object)), Some(checkpoint)) =
+        (path, found, head.beside.checkpoint)
     else {
         let message = "the ledger does not lead to the root of its checkpoint; verify the log";
         return Err(Error::new(ErrorKind::Integrity("E-ROOT"), OPERATION, message));
     };
     let proof = TlogProof { index, path, checkpoint };
-    Ok(Proof { entry, object, proof, keys: head.keys })
+    Ok(Proof { entry, object, proof, keys: head.beside.keys })
 }
 
 fn sealed(note: &Option<String>) -> Option<Checkpoint> {

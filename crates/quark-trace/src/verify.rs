@@ -27,11 +27,11 @@ pub fn verify_with_progress(
     policy: &Policy,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Verdict> {
-    let Some(head) = store.head(project)? else {
+    let Some(found) = store.beside(project)? else {
         let message = format!("there is no project {:?} in {}", project.as_str(), store.info().url);
         return Err(Error::new(ErrorKind::NotFound, "verify the log", message));
     };
-    let beside = Beside { checkpoint: head.checkpoint.as_deref(), keys: head.keys.as_deref() };
+    let beside = Beside { checkpoint: found.checkpoint.as_deref(), keys: found.keys.as_deref() };
     let mut verifier = Verifier::new(project, policy, beside);
     let mut loose = Vec::new();
     store.scan(project, &Plan::default(), &mut |row| {

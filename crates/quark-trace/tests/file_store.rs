@@ -57,7 +57,7 @@ fn records_are_read_back_in_order_and_the_log_is_sealed_on_close() {
     store.close().unwrap();
     let head = store.head(log.project()).unwrap().unwrap();
     assert_eq!(head.range.size(), 51);
-    assert!(head.checkpoint.unwrap().contains("\n51\n"));
+    assert!(head.beside.checkpoint.unwrap().contains("\n51\n"));
     assert_eq!(folder.ledger()[..2], ["log", "record"]);
 }
 

@@ -10,7 +10,7 @@ use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
 use quark_trace_core::record::RECORD_LIMIT;
 use quark_trace_core::verify::header_object;
 
-use super::{Appended, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -71,6 +71,10 @@ impl Store for MemoryStore {
         Ok(self.logs().get(project).map(|log| log.head.clone()))
     }
 
+    fn beside(&self, project: &ProjectId) -> Result<Option<Beside>> {
+        Ok(self.logs().get(project).map(|log| log.head.beside.clone()))
+    }
+
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
         let refuse = |kind, message: String| {
             Err(Error::new(kind, APPEND, message).with_outcome(Outcome::NotWritten))
@@ -126,8 +130,8 @@ impl Store for MemoryStore {
             let origin = keys.origin(project);
             let (checkpoint, key) =
                 (Checkpoint::of(&origin, &log.head.range), keys.signer(&origin));
-            log.head.checkpoint = checkpoint.map(|known| known.sign(&key));
-            log.head.keys = Some(format!("{}\n", key.verifier()));
+            log.head.beside.checkpoint = checkpoint.map(|known| known.sign(&key));
+            log.head.beside.keys = Some(format!("{}\n", key.verifier()));
         }
         Ok(Some(log.head.clone()))
     }

@@ -47,6 +47,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nothing of the project. Content without a ledger (written by quark-trace 0.1.0) has size 0.
     fn head(&self, project: &ProjectId) -> Result<Option<Head>>;
 
+    /// The last checkpoint and the keys that lie beside the log, without reading the log; `None`
+    /// when the store has nothing of the project.
+    fn beside(&self, project: &ProjectId) -> Result<Option<Beside>>;
+
     /// Appends the entries of a commit. The header entry is put before the first of them.
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended>;
 
@@ -107,9 +111,16 @@ impl Durability {
 pub struct Head {
     /// Size of the tree and its right-hand edge.
     pub range: CompactRange,
+    /// What lies beside the log.
+    pub beside: Beside,
+}
+
+/// What lies beside a log and vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
     /// The last checkpoint, a signed note.
     pub checkpoint: Option<String>,
-    /// The verifier keys that lie beside the log, one a line.
+    /// The verifier keys, one a line.
     pub keys: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Commit, Head, Plan, Row, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -194,6 +194,11 @@ impl Store for FileStore {
     fn head(&self, project: &ProjectId) -> Result<Option<Head>> {
         self.flush_buffered(project)?;
         scan::head(&self.names(project))
+    }
+
+    fn beside(&self, project: &ProjectId) -> Result<Option<Beside>> {
+        let names = self.names(project);
+        if scan::is_absent(&names)? { Ok(None) } else { scan::beside(&names).map(Some) }
     }
 
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {

@@ -158,10 +158,8 @@ impl OpenLog {
         inner.writer.seal(&durable)?;
         inner.note_sealed(&durable);
         inner.writer.give_way();
-        let names = &inner.writer.names;
-        let (checkpoint, keys) =
-            (scan::text(&names.checkpoint())?, scan::text(&names.verifier_keys())?);
-        Ok(Head { range: inner.writer.at.range.clone(), checkpoint, keys })
+        let beside = scan::beside(&inner.writer.names)?;
+        Ok(Head { range: inner.writer.at.range.clone(), beside })
     }
 
     /// Hands what is buffered to the operating system.

@@ -12,7 +12,7 @@ use super::folder::{self, Names};
 use super::lines::{Line, Lines};
 use super::pairs::{self, Pair, Pairs};
 use crate::error::{Error, Result};
-use crate::store::{Head, Place, Plan, Row, Select};
+use crate::store::{Beside, Head, Place, Plan, Row, Select};
 
 const OPERATION: &str = "read the log";
 
@@ -43,13 +43,18 @@ pub(super) fn head(names: &Names) -> Result<Option<Head>> {
             range.push(leaf_hash(line.bytes));
         }
     }
-    let checkpoint = text(&names.checkpoint())?;
-    Ok(Some(Head { range, checkpoint, keys: text(&names.verifier_keys())? }))
+    Ok(Some(Head { range, beside: beside(names)? }))
+}
+
+/// The small files beside the ledger.
+pub(super) fn beside(names: &Names) -> Result<Beside> {
+    let (checkpoint, keys) = (text(&names.checkpoint())?, text(&names.verifier_keys())?);
+    Ok(Beside { checkpoint, keys })
 }
 
 /// A small text file beside the log; bytes that are no UTF-8 are kept as replacement characters,
 /// which no signature fits.
-pub(super) fn text(path: &std::path::Path) -> Result<Option<String>> {
+fn text(path: &std::path::Path) -> Result<Option<String>> {
     let bytes = folder::read_if_there(path)
         .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
