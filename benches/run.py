@@ -122,6 +122,7 @@ def folder_for(candidate: Candidate, row: Row, size: int) -> Path:
 def run(candidate: Candidate, count: int, folder: Path) -> dict:
     """One run in one process; a candidate that fails ends the benchmark."""
     done = subprocess.run([*command(candidate.program), candidate.workload, str(count), folder],
+                          env=os.environ | {"QUARK_TRACE_KEYS": str(FOLDER / "keys")},
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"run.py: {candidate.program} {candidate.workload} {count} failed:\n"

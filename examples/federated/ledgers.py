@@ -16,6 +16,16 @@ def log_folder(party: str) -> Path:
     return Path(os.environ[FOLDER_VARIABLE]) / party
 
 
+def backend(party: str) -> JsonBackend:
+    """The party's log, signed with a key of its own, which is kept away from the log."""
+    return JsonBackend(log_folder(party), keys=Path(os.environ[FOLDER_VARIABLE]) / "keys" / party)
+
+
 def open_project(party: str) -> Project:
     """Begins the log of this party, or goes on with it: any process may have the next message."""
-    return Project.open(str(FACT_SHEET), JsonBackend(str(log_folder(party))))
+    return Project.open(str(FACT_SHEET), backend(party))
+
+
+def read_project(party: str) -> Project:
+    """The log of this party, to look at."""
+    return Project.resume(PROJECT, backend(party))

@@ -14,8 +14,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from ledgers import COORDINATOR, FOLDER_VARIABLE, PROJECT, log_folder
-from quark_trace import FactSheetNotFoundError, JsonBackend, Project, TraceRecord
+from ledgers import COORDINATOR, FOLDER_VARIABLE, PROJECT, read_project
+from quark_trace import FactSheetNotFoundError, Project, TraceRecord
 from sites import SITES
 from tables import print_row, print_rule, quote, say, step, table, title
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     folder = prepare(arguments)
     title("Quark Trace: a federated training run, logged by everyone who took part")
     train(folder)
-    with Project.resume(PROJECT, JsonBackend(str(log_folder(COORDINATOR)))) as project:
+    with read_project(COORDINATOR) as project:
         show_summary(project)
         show_last_round(project)
         agreed = compare_both_sides(project)
@@ -77,8 +77,7 @@ def train(folder: Path) -> None:
 def show_rounds_after(shown: int) -> int:
     """Prints a line for each round that has been logged to its end; returns how many are shown."""
     try:
-        backend = JsonBackend(str(log_folder(COORDINATOR)))
-        records = Project.resume(PROJECT, backend).history()
+        records = read_project(COORDINATOR).history()
     except FactSheetNotFoundError:
         return shown
     evaluations = [record for record in records if record.stage == "evaluation"]
@@ -128,7 +127,7 @@ def compare_both_sides(project: Project) -> bool:
     received = updates(project.history())
     sent = {}
     for site in SITES:
-        with Project.resume(PROJECT, JsonBackend(str(log_folder(site.name)))) as own:
+        with read_project(site.name) as own:
             sent |= updates(own.history())
     equal = sum(received.get(key) == digest for key, digest in sent.items())
     print()
