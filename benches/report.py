@@ -14,7 +14,7 @@ def print_row(result: dict) -> None:
     print(f"  {ours['name']:<34}{shown(ours, result)}   {verdict(result)}")
     for other in others:
         ratio = other["median"] / ours["median"]
-        print(f"  {other['name']:<34}{shown(other, result)}   {ratio:>8.1f}x")
+        print(f"  {other['name']:<34}{shown(other, result)}   {ratio:>8.{2 if ratio < 1 else 1}f}x")
 
 
 def shown(candidate: dict, result: dict) -> str:
@@ -30,10 +30,14 @@ def verdict(result: dict) -> str:
     """The target beside the figure, where there is one for this size."""
     if result["target"] is None:
         return ""
+    return f"{aim(result)}: {'MISSED' if is_missed(result) else 'met'}"
+
+
+def aim(result: dict) -> str:
     said = f"target {result['target']:.{digits(result['target'])}f} {result['unit']}"
-    if result["target_mib"] is not None:
-        said += f" and {result['target_mib']:.0f} MiB"
-    return f"{said}: {'MISSED' if is_missed(result) else 'met'}"
+    if result["target_mib"] is None:
+        return said
+    return f"{said} and {result['target_mib']:.0f} MiB"
 
 
 def is_missed(result: dict) -> bool:
@@ -48,4 +52,5 @@ def print_missed(results: list[dict]) -> None:
     aimed = [result for result in results if result["target"] is not None]
     print(f"\n{len(aimed) - len(missed)} of {len(aimed)} targets met")
     for result in missed:
-        print(f"  missed: {result['title']} ({result['size']:,} records): {verdict(result)}")
+        ours = result["candidates"][0]
+        print(f"  missed: {result['title']}: {shown(ours, result).strip()}, {aim(result)}")

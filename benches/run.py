@@ -44,8 +44,7 @@ def main() -> None:
     results = []
     for row in rows:
         for size in [row.count] if row.count is not None else sizes:
-            results.append(measure(row, size, largest=size in (row.count, sizes[-1]),
-                                   quick=options.quick))
+            results.append(measure(row, size, options.quick))
             print_row(results[-1])
     print_missed(results)
     keep(machine, results)
@@ -77,19 +76,20 @@ def growing_folder(size: int, program: str) -> Path:
     return FOLDER / f"growing-{size}-{Path(program).stem}"
 
 
-def measure(row: Row, size: int, largest: bool, quick: bool) -> dict:
+def measure(row: Row, size: int, quick: bool) -> dict:
     """Runs every candidate of a row in turn, several times, and takes medians."""
     repeats = 3 if quick or size >= 1_000_000 else 5
     runs: dict[Candidate, list[dict]] = {candidate: [] for candidate in row.candidates}
     for _ in range(repeats):
         for candidate, done in runs.items():
             done.append(run(candidate, size, folder_for(candidate, row, size)))
-    target = row.target if largest else None
+    aimed_at = size in (row.count, FULL_SIZES[-1])
+    target = row.target if aimed_at else None
     if row.floors is not None:
         target = row.floors * median_figure(row, runs[FDATASYNC])
     return {
         "title": row.title, "unit": row.unit, "size": size, "target": target,
-        "target_mib": row.target_mib if largest else None,
+        "target_mib": row.target_mib if aimed_at else None,
         "candidates": [{
             "name": candidate.name,
             "median": median_figure(row, done),

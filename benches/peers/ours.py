@@ -77,7 +77,8 @@ def payloads(count: int, folder: Path) -> float:
 
 def select(count: int, folder: Path) -> float:
     def rare() -> None:
-        measure.expect(len(resumed(folder).query(stage=RARE_STAGE)), rare_events(count))
+        hits = [record for record in resumed(folder).history() if record.stage == RARE_STAGE]
+        measure.expect(len(hits), rare_events(count))
     return measure.timed(rare)
 
 
@@ -101,8 +102,7 @@ def verify(count: int, folder: Path) -> float:
 
 
 def check_verdict(log: Project) -> None:
-    verdict = log.verify()
-    measure.expect(bool(verdict), True)
+    measure.expect(log.verify()["verdict"], "verified")
 
 
 if __name__ == "__main__":

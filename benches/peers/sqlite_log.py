@@ -11,7 +11,7 @@ import measure
 from events import RARE_STAGE, events, rare_events
 
 TABLE = """create table if not exists record (
-    number integer primary key, record_id text unique, stage text, timestamp text,
+    number integer primary key, record_id text, stage text, timestamp text,
     payload text, previous text)"""
 INSERT = "insert into record values (null, ?, ?, ?, ?, ?)"
 

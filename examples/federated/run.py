@@ -145,11 +145,11 @@ def verify(project: Project, folder: Path) -> bool:
     step(5, "Verify", "Every record is hashed again and held against the Merkle tree and the "
          "signed checkpoint: first from Python, then with the command that an auditor would use.")
     print()
-    say("project.verify():")
-    quote(str(project.verify()))
+    verdict = project.verify()
+    say(f"project.verify() says: {verdict['headline']}")
     exit_codes = [run_command("verify", folder / party, PROJECT)
                   for party in (COORDINATOR, SITES[0].name)]
-    return exit_codes == [0, 0]
+    return verdict["exit_code"] == 0 and exit_codes == [0, 0]
 
 
 def tamper(folder: Path) -> bool:
