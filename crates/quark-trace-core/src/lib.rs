@@ -12,6 +12,7 @@
 //! | [`ledger`] | entries, RFC 6962 tree, signed notes, checkpoints, proofs |
 //! | [`sheet`] | fact sheets: reading, validating, amending |
 //! | [`verify`] | the verdict over a whole ledger |
+//! | [`visible`] | text from outside, safe to show |
 #![forbid(unsafe_code)]
 
 pub mod ids;
@@ -21,3 +22,4 @@ pub mod payload;
 pub mod record;
 pub mod sheet;
 pub mod verify;
+pub mod visible;

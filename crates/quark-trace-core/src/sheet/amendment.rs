@@ -10,7 +10,7 @@ use super::fault::{Fault, Faults, SheetFaults};
 use super::field;
 use super::suggest::nearest;
 use super::validate;
-use super::visible::{shortened, visible};
+use crate::visible::{shortened, visible};
 
 /// Longest actor and longest reason, in bytes of UTF-8.
 pub const ACTOR_LIMIT: usize = 1_000;

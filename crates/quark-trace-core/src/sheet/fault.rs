@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::source::Source;
-use super::visible::visible;
+use crate::visible::visible;
 
 /// How many faults are kept; a hostile sheet could otherwise hold a million.
 const MOST: usize = 200;

@@ -5,8 +5,8 @@ use serde_json::{Map, Number, Value, json};
 use super::FactSheet;
 use super::amendment::ContentField;
 use super::field::INSTITUTION_ALIAS;
-use super::visible::visible;
 use crate::json::{self, Event, Scanner};
+use crate::visible::visible;
 
 /// Most levels of lists and objects in a stored sheet.
 const DEPTH_LIMIT: usize = 128;

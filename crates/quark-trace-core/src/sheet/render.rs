@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::fault::{Fault, Place, Severity};
-use super::visible::{is_hidden, visible};
+use crate::visible::{is_hidden, visible};
 
 /// Most characters of a line that are shown on either side of a fault.
 const CONTEXT: usize = 100;

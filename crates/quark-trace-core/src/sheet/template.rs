@@ -78,7 +78,7 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => out.extend(['\\', character]),
-            _ if super::visible::is_hidden(character) => {
+            _ if crate::visible::is_hidden(character) => {
                 out.push_str(&format!("\\U{:08X}", u32::from(character)));
             }
             _ => out.push(character),

@@ -6,9 +6,9 @@ use super::fault::{Faults, Said};
 use super::field::{BOOKKEEPING, FIELDS, Field, INSTITUTION_ALIAS, Kind};
 use super::suggest::nearest;
 use super::tree::{DEPTH_LIMIT, Data, Member, NodeId, Span, Tree};
-use super::visible::shortened;
 use super::yaml::join;
 use crate::ids::ProjectId;
+use crate::visible::shortened;
 
 /// What a sheet says, in the order of the table. Only meaningful when there was no error.
 #[derive(Debug, Default)]

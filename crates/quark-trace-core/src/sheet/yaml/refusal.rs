@@ -6,7 +6,7 @@ use super::reader::{Content, Key, Reader, Stopped};
 use crate::sheet::fault::Said;
 use crate::sheet::source::Source;
 use crate::sheet::tree::Span;
-use crate::sheet::visible::shortened;
+use crate::visible::shortened;
 
 /// What is wrong, and what to do about it.
 pub(super) type Words = (&'static str, &'static str);

@@ -7,7 +7,7 @@ use super::refusal::BEYOND_JSON;
 use super::scalar::{self, Scalar};
 use crate::sheet::fault::Said;
 use crate::sheet::tree::Data;
-use crate::sheet::visible::shortened;
+use crate::visible::shortened;
 
 impl Reader<'_, '_> {
     pub(super) fn resolve(

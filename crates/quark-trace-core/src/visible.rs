@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// `text` with control and direction characters written as `\u{..}` escapes.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -21,7 +21,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// `text` shortened to `limit` characters, with an ellipsis when something was cut.
-pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
     match text.char_indices().nth(limit) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -29,7 +29,7 @@ pub(super) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
 }
 
 /// Whether a character has no picture of its own but an effect on others.
-pub(super) fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'

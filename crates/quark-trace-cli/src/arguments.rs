@@ -1,0 +1,174 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use quark_trace::verify::Level;
+
+use crate::environment;
+
+/// The flight recorder of machine learning: fact sheets and append-only, verifiable trace records.
+#[derive(Debug, Parser)]
+#[command(name = "quark-trace", version, about, after_help = environment::HELP)]
+#[command(max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Write JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Write nothing but what was asked for
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// `[STORE] [PROJECT]`: a URL or plain folder, and a project in it. What is left out comes from
+/// QUARK_TRACE_STORE and QUARK_TRACE_PROJECT; one word alone is the project.
+#[derive(Debug, clap::Args)]
+pub struct Words {
+    /// [STORE] [PROJECT]: a folder or URL, and a project in it (else from the environment)
+    #[arg(value_name = "STORE PROJECT", num_args = 0..=2)]
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a commented fact sheet to begin with
+    Init {
+        /// Id of the project
+        #[arg(default_value = "my-project-001")]
+        project: String,
+        /// The file to write; `-` writes to the output
+        #[arg(long, short, default_value = "fact_sheet.yaml")]
+        file: PathBuf,
+    },
+    /// Check fact sheets, and show every fault at once
+    Check {
+        /// YAML files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Begin a project with a fact sheet, or take it up
+    Open {
+        #[command(flatten)]
+        target: Words,
+        /// The fact sheet (YAML); without it the project must exist
+        #[arg(long, short)]
+        sheet: Option<PathBuf>,
+    },
+    /// Append a record
+    #[command(after_help = "Examples:\n  \
+        quark-trace log traces/ my-project client_round round=1 loss=0.21 site=north\n  \
+        quark-trace log traces/ my-project evaluation --payload @metrics.json\n\n\
+        A value is JSON where it reads as JSON (0.21, true, [1, 2]) and text otherwise.")]
+    Log {
+        /// [STORE] [PROJECT] STAGE [NAME=VALUE]...
+        #[arg(value_name = "STORE PROJECT STAGE NAME=VALUE", required = true)]
+        words: Vec<String>,
+        /// The payload as JSON; `@FILE` reads a file, `-` the input
+        #[arg(long)]
+        payload: Option<String>,
+        /// Return when the record is on the disk
+        #[arg(long)]
+        sync: bool,
+    },
+    /// Show the records
+    History {
+        #[command(flatten)]
+        target: Words,
+        /// Only the last N
+        #[arg(long, short = 'n', value_name = "N")]
+        last: Option<usize>,
+        /// Only this stage
+        #[arg(long)]
+        stage: Option<String>,
+    },
+    /// Show what there is of a project
+    Summary {
+        #[command(flatten)]
+        target: Words,
+    },
+    /// Change the fact sheet; the earlier versions stay
+    #[command(after_help = "Example:\n  quark-trace amend traces/ my-project \
+        purpose='Detect fraud sooner' --by 'Jane Doe' --reason 'asked by the board'")]
+    Amend {
+        /// [STORE] [PROJECT] FIELD=VALUE...; a value is JSON or text, `FIELD=@FILE` reads JSON
+        #[arg(value_name = "STORE PROJECT FIELD=VALUE", required = true)]
+        words: Vec<String>,
+        /// Who changes it
+        #[arg(long, value_name = "WHO")]
+        by: String,
+        /// Why
+        #[arg(long, value_name = "WHY")]
+        reason: String,
+    },
+    /// Show the versions of the fact sheet and what changed between them
+    Sheets {
+        #[command(flatten)]
+        target: Words,
+        /// Write version N as it is stored
+        #[arg(long, value_name = "N")]
+        show: Option<u64>,
+    },
+    /// Check the whole log and say what is proven
+    Verify {
+        #[command(flatten)]
+        target: Words,
+        /// Ask for this level: L0 legacy, L1 chained, L2 signed, L3 witnessed, L4 anchored
+        #[arg(long, default_value = "L1")]
+        level: Level,
+        /// A verifier key known from elsewhere (name+hash+key, or @FILE with one a line)
+        #[arg(long, value_name = "VKEY")]
+        key: Vec<String>,
+        /// A checkpoint known from elsewhere, which the log must contain
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Prove to a third party that a record stands in the log
+    Prove {
+        /// [STORE] [PROJECT] RECORD_ID or INDEX
+        #[arg(value_name = "STORE PROJECT RECORD", required = true, num_args = 1..=3)]
+        words: Vec<String>,
+        /// Write the proof to this file; the output gets it otherwise
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+    },
+    /// Sign a checkpoint; a folder of quark-trace 0.1.0 is adopted first
+    Seal {
+        #[command(flatten)]
+        target: Words,
+    },
+    /// Copy projects to another store, to the same root
+    Copy {
+        /// The store to copy from
+        from: String,
+        /// The store to copy to
+        to: String,
+        /// The projects; all of them unless given
+        projects: Vec<String>,
+    },
+    /// Show the last records
+    Tail {
+        #[command(flatten)]
+        target: Words,
+        /// Go on with records as they come
+        #[arg(long, short)]
+        follow: bool,
+        /// How many to begin with
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+        lines: usize,
+    },
+    /// List the projects of a store
+    Projects {
+        /// A folder or URL (else from the environment)
+        store: Option<String>,
+    },
+    /// Write shell completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man page
+    Man,
+}

@@ -1,0 +1,45 @@
+//! Every environment variable that the command reads.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The store, where none is named.
+pub const STORE: &str = "QUARK_TRACE_STORE";
+/// The project, where none is named.
+pub const PROJECT: &str = "QUARK_TRACE_PROJECT";
+/// The folder of the key that signs checkpoints.
+pub const KEYS: &str = "QUARK_TRACE_KEYS";
+
+/// Shown at the end of the help and in the man page.
+pub const HELP: &str = "\
+Environment:
+  QUARK_TRACE_STORE    the store, where none is named
+  QUARK_TRACE_PROJECT  the project, where none is named
+  QUARK_TRACE_KEYS     folder of the key that signs checkpoints
+                       (else $XDG_CONFIG_HOME/quark-trace or ~/.config/quark-trace)
+  NO_COLOR             no colours
+
+Exit codes:
+  0  done; verified at or above the level asked for
+  1  tampered, or an invalid fact sheet
+  2  incomplete, unknown, or failed
+  3  wrong usage";
+
+/// A variable that is set and not empty.
+pub fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the signing key lives; `None` where there is no such place.
+pub fn key_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    if let Some(folder) = set(KEYS) {
+        return Some(folder.into());
+    }
+    if cfg!(windows) {
+        return Some(PathBuf::from(set("APPDATA")?).join("quark-trace"));
+    }
+    let configuration = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || set("HOME").map(|home| PathBuf::from(home).join(".config"));
+    Some(configuration.or_else(home)?.join("quark-trace"))
+}

@@ -1,0 +1,129 @@
+//! How things are shown: tables and colours for people, exact JSON for programs.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use quark_trace::core::visible::visible;
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+pub const GOOD: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+pub const BAD: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+pub const WARNING: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+pub const FAINT: Style = Style::new().dimmed();
+pub const STRONG: Style = Style::new().bold();
+
+/// What was asked for on the command line.
+pub struct Output {
+    pub json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    /// Writes a line of data.
+    pub fn line(&self, text: impl std::fmt::Display) -> Result<(), Failure> {
+        writeln!(anstream::stdout(), "{text}").map_err(Failure::from)
+    }
+
+    /// Writes bytes as they are.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        std::io::stdout().lock().write_all(bytes).map_err(Failure::from)
+    }
+
+    /// Writes one JSON document, ASCII on one line.
+    pub fn json(&self, value: &Value) -> Result<(), Failure> {
+        self.line(ascii(value))
+    }
+
+    /// Says something to the person, unless asked to be quiet.
+    pub fn say(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Writes a line for people, which is left out when asked to be quiet.
+    pub fn talk(&self, text: impl std::fmt::Display) -> Result<(), Failure> {
+        if self.quiet { Ok(()) } else { self.line(text) }
+    }
+
+    /// A bar on the terminal for work that takes long; nothing elsewhere.
+    pub fn progress(&self, total: u64, what: &'static str) -> ProgressBar {
+        if self.quiet || self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
+        let template = match total {
+            0 => "{spinner} {msg} {human_pos} ({per_sec})",
+            _ => "{msg} [{bar:30}] {human_pos}/{human_len} {eta}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}
+
+/// A table that fits the terminal; the last column gets what is left.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
+    table
+}
+
+/// Keeps a column at the width of its content.
+pub fn fixed(table: &mut Table, columns: &[usize]) {
+    let mut narrow = table.width().unwrap_or(u16::MAX) < 70;
+    narrow |= table.width().is_none();
+    for &at in columns {
+        if let Some(column) = table.column_mut(at)
+            && !narrow
+        {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        } else if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(4)));
+        }
+    }
+}
+
+/// Text from outside, safe to show and not longer than `limit` characters.
+pub fn shown(text: &str, limit: usize) -> String {
+    let cut = quark_trace::core::visible::shortened(text, limit);
+    visible(&cut).into_owned()
+}
+
+/// JSON with everything outside ASCII escaped, so that it cannot drive a terminal either.
+pub fn ascii(value: &Value) -> String {
+    let text = value.to_string();
+    if text.is_ascii() && !text.contains('\u{7f}') {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            out.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,114 @@
+//! Which store and project are meant: what was typed, else the environment.
+
+use std::sync::Arc;
+
+use quark_trace::TraceLog;
+use quark_trace::core::ids::ProjectId;
+use quark_trace::keys::Keyring;
+use quark_trace::store::{OpenOptions, Store, open};
+
+use crate::environment;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// A store and a project in it.
+pub struct Target {
+    pub store: Arc<dyn Store>,
+    pub project: ProjectId,
+}
+
+/// Whether a verb writes to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+impl Target {
+    /// From the words before a verb's own: `STORE PROJECT`, `PROJECT`, or none.
+    pub fn open(words: &[String], access: Access, output: &Output) -> Result<Self, Failure> {
+        let (store, project) = match words {
+            [] => (None, None),
+            [project] => (None, Some(project.clone())),
+            [store, project] => (Some(store.clone()), Some(project.clone())),
+            _ => return Err(Failure::usage("too many words: STORE and PROJECT were expected")),
+        };
+        let store = store.or_else(|| environment::text(environment::STORE)).ok_or_else(|| {
+            let missing = match words {
+                [] => "no store and no project are named",
+                _ => "one word is a project, and no store is named",
+            };
+            Failure::usage(missing).with_help(
+                "write `quark-trace VERB STORE PROJECT`, such as `quark-trace verify traces/ \
+                 my-project`, or set QUARK_TRACE_STORE",
+            )
+        })?;
+        let project =
+            project.or_else(|| environment::text(environment::PROJECT)).ok_or_else(|| {
+                Failure::usage("no project is named")
+                    .with_help("name it behind the store, or set QUARK_TRACE_PROJECT")
+            })?;
+        let project = project.parse().map_err(|fault| Failure::usage(format!("the {fault}")))?;
+        Ok(Self { store: open_store(&store, access, output)?, project })
+    }
+
+    /// The log of the project, which must exist.
+    pub fn existing_log(&self) -> Result<TraceLog, Failure> {
+        if self.store.beside(&self.project)?.is_none() {
+            return Err(self.missing());
+        }
+        Ok(self.log())
+    }
+
+    pub fn log(&self) -> TraceLog {
+        TraceLog::new(Arc::clone(&self.store), self.project.clone())
+    }
+
+    fn missing(&self) -> Failure {
+        let projects = self.store.projects().unwrap_or_default();
+        let failure = Failure::failed(format!(
+            "there is no project {:?} in {}",
+            self.project.as_str(),
+            self.store.info().url
+        ));
+        match projects.len() {
+            0 => failure.with_help("the store is empty; is it the right one?"),
+            1..=8 => {
+                let names: Vec<_> = projects.iter().map(ToString::to_string).collect();
+                failure.with_help(format!("it has: {}", names.join(", ")))
+            }
+            many => failure.with_help(format!("it has {many}; `quark-trace projects` lists them")),
+        }
+    }
+}
+
+/// Opens a store by URL or folder. One that is written to gets the user's key, if there is one.
+pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn Store>, Failure> {
+    let mut options = OpenOptions { read_only: access == Access::Read, ..OpenOptions::default() };
+    if access == Access::Write {
+        options.keys = keys(output);
+    }
+    Ok(open(url, options)?)
+}
+
+fn keys(output: &Output) -> Option<Keyring> {
+    let unsigned = |why: String| {
+        output.say(format!(
+            "warning: the log goes on unsigned: {why}; set QUARK_TRACE_KEYS to a folder for the key"
+        ));
+        None
+    };
+    let Some(folder) = environment::key_folder() else {
+        return unsigned("there is no folder for the key".to_owned());
+    };
+    match Keyring::load_or_create(&folder) {
+        Ok(keys) => Some(keys),
+        Err(error) => unsigned(error.to_string()),
+    }
+}
+
+/// Splits the words of a verb at the first one that `belongs` to the verb itself.
+pub fn split(words: &[String], belongs: impl Fn(&str) -> bool) -> (&[String], &[String]) {
+    let at = words.iter().position(|word| belongs(word)).unwrap_or(words.len());
+    words.split_at(at)
+}

@@ -1,0 +1,92 @@
+//! `history`: the records as a table, the newest last.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use quark_trace::core::record::View;
+
+use super::row::RecordRow;
+use crate::failure::Failure;
+use crate::output::{Output, fixed, table};
+use crate::target::{Access, Target};
+
+/// Rows of one table, so that a long history is shown while it is read.
+const PAGE: usize = 500;
+/// Characters of a payload in the table; `--json` has all of it.
+const PAYLOAD: usize = 400;
+
+pub fn run(
+    words: &[String],
+    last: Option<usize>,
+    stage: Option<&str>,
+    output: &Output,
+) -> Result<u8, Failure> {
+    let target = Target::open(words, Access::Read, output)?;
+    let log = target.existing_log()?;
+    let wanted = |line: &[u8]| {
+        stage.is_none_or(|stage| {
+            View::parse(line).is_ok_and(|view| view.stage.to_str().trim() == stage)
+        })
+    };
+    let mut page = Page { output, rows: Vec::new(), shown: 0 };
+    let mut kept: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
+    let mut result = Ok(());
+    let mut number = 0;
+    log.each_line(|line, _| {
+        number += 1;
+        if !wanted(line) {
+            return ControlFlow::Continue(());
+        }
+        match last {
+            None => result = page.add(number, line),
+            Some(0) => {}
+            Some(count) => {
+                if kept.len() == count {
+                    kept.pop_front();
+                }
+                kept.push_back((number, line.to_vec()));
+            }
+        }
+        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    result?;
+    for (number, line) in &kept {
+        page.add(*number, line)?;
+    }
+    page.flush()?;
+    if page.shown == 0 && !output.json {
+        output.say("no records");
+    }
+    Ok(0)
+}
+
+struct Page<'a> {
+    output: &'a Output,
+    rows: Vec<(u64, RecordRow)>,
+    shown: usize,
+}
+
+impl Page<'_> {
+    fn add(&mut self, number: u64, line: &[u8]) -> Result<(), Failure> {
+        self.shown += 1;
+        if self.output.json {
+            self.output.bytes(line)?;
+            return self.output.bytes(b"\n");
+        }
+        self.rows.push((number, RecordRow::of(line, PAYLOAD)));
+        if self.rows.len() == PAGE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let first = self.shown == self.rows.len();
+        let mut table = table(if first { &["#", "time (UTC)", "stage", "payload"] } else { &[] });
+        for (number, row) in self.rows.drain(..) {
+            table.add_row([number.to_string(), row.time, row.stage, row.payload]);
+        }
+        fixed(&mut table, &[0, 1, 2]);
+        self.output.line(table.trim_fmt())
+    }
+}

@@ -1,0 +1,38 @@
+//! `init`: a fact sheet to begin with.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use quark_trace::core::ids::ProjectId;
+use quark_trace::core::sheet::template;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub fn run(project: &str, file: &Path, output: &Output) -> Result<u8, Failure> {
+    let project: ProjectId =
+        project.parse().map_err(|fault| Failure::usage(format!("the {fault}")))?;
+    let text = template(project.as_str());
+    if file == Path::new("-") {
+        output.bytes(text.as_bytes())?;
+        return Ok(0);
+    }
+    let shown = file.display();
+    let created = OpenOptions::new().write(true).create_new(true).open(file);
+    let written = created.and_then(|mut opened| opened.write_all(text.as_bytes()));
+    match written {
+        Ok(()) => {
+            output.say(format!(
+                "Wrote {shown}. Fill it in, then:\n  quark-trace check {shown}\n  \
+                 quark-trace open traces/ {project} --sheet {shown}"
+            ));
+            Ok(0)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Failure::failed(format!("{shown} exists, and is not overwritten"))
+                .with_help("choose another name with --file"))
+        }
+        Err(error) => Err(Failure::failed(format!("could not write {shown}: {error}"))),
+    }
+}

@@ -1,0 +1,49 @@
+//! One file a verb.
+
+use crate::arguments::Verb;
+use crate::failure::Failure;
+use crate::output::Output;
+
+mod amend;
+mod check;
+mod copy;
+mod history;
+mod init;
+mod log;
+mod manual;
+mod open;
+mod projects;
+mod prove;
+mod row;
+mod seal;
+mod sheets;
+mod summary;
+mod tail;
+mod value;
+mod verify;
+
+/// Does what was asked; the answer is the exit code.
+pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
+    match verb {
+        Verb::Init { project, file } => init::run(&project, &file, output),
+        Verb::Check { files } => check::run(&files, output),
+        Verb::Open { target, sheet } => open::run(&target.words, sheet.as_deref(), output),
+        Verb::Log { words, payload, sync } => log::run(&words, payload.as_deref(), sync, output),
+        Verb::History { target, last, stage } => {
+            history::run(&target.words, last, stage.as_deref(), output)
+        }
+        Verb::Summary { target } => summary::run(&target.words, output),
+        Verb::Amend { words, by, reason } => amend::run(&words, &by, &reason, output),
+        Verb::Sheets { target, show } => sheets::run(&target.words, show, output),
+        Verb::Verify { target, level, key, checkpoint } => {
+            verify::run(&target.words, level, &key, checkpoint.as_deref(), output)
+        }
+        Verb::Prove { words, out } => prove::run(&words, out.as_deref(), output),
+        Verb::Seal { target } => seal::run(&target.words, output),
+        Verb::Copy { from, to, projects } => copy::run(&from, &to, &projects, output),
+        Verb::Tail { target, follow, lines } => tail::run(&target.words, follow, lines, output),
+        Verb::Projects { store } => projects::run(store, output),
+        Verb::Completions { shell } => manual::completions(shell, output),
+        Verb::Man => manual::man(output),
+    }
+}

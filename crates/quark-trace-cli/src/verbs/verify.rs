@@ -1,0 +1,128 @@
+//! `verify`: what is proven, in plain words.
+
+use std::path::Path;
+
+use quark_trace::core::ledger::VerifierKey;
+use quark_trace::verify::{Finding, Level, Policy, Severity, Verdict, verify_with_progress};
+
+use super::value;
+use crate::failure::Failure;
+use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WARNING, shown};
+use crate::target::{Access, Target};
+
+/// Findings of one severity that are shown; `--json` has all of them.
+const SHOWN: usize = 20;
+
+pub fn run(
+    words: &[String],
+    level: Level,
+    keys: &[String],
+    checkpoint: Option<&Path>,
+    output: &Output,
+) -> Result<u8, Failure> {
+    let target = Target::open(words, Access::Read, output)?;
+    target.existing_log()?;
+    let policy = Policy {
+        level,
+        keys: read_keys(keys)?,
+        checkpoint: note(checkpoint)?,
+        ..Policy::default()
+    };
+    let bar = output.progress(0, "verifying");
+    let verdict =
+        verify_with_progress(target.store.as_ref(), &target.project, &policy, &mut |done| {
+            bar.set_position(done);
+        })?;
+    bar.finish_and_clear();
+    if output.json {
+        output.json(&verdict.to_json())?;
+    } else {
+        show(&verdict, output)?;
+    }
+    Ok(verdict.exit_code())
+}
+
+fn read_keys(given: &[String]) -> Result<Vec<VerifierKey>, Failure> {
+    let mut keys = Vec::new();
+    for text in given {
+        let source = value::source(text)?;
+        for line in String::from_utf8_lossy(&source).lines().filter(|line| !line.trim().is_empty())
+        {
+            let key = VerifierKey::parse(line.trim());
+            keys.push(key.map_err(|fault| Failure::usage(format!("--key: {fault}")))?);
+        }
+    }
+    Ok(keys)
+}
+
+fn note(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let read = std::fs::read_to_string(file);
+    read.map(Some)
+        .map_err(|error| Failure::failed(format!("could not read {}: {error}", file.display())))
+}
+
+fn show(verdict: &Verdict, output: &Output) -> Result<(), Failure> {
+    let style = match verdict.exit_code() {
+        0 => GOOD,
+        1 => BAD,
+        _ => WARNING,
+    };
+    output.line(format!("{style}{}{style:#}", verdict.headline()))?;
+    for severity in [Severity::Error, Severity::Unknown, Severity::Warning] {
+        findings(verdict, severity, output)?;
+    }
+    output.line("")?;
+    let counts = &verdict.counts;
+    output.line(format!(
+        "{STRONG}{}{STRONG:#}  {} entries: {} records, {} fact sheet version(s)",
+        shown(&verdict.project, 200),
+        verdict.size,
+        counts.records,
+        counts.sheets
+    ))?;
+    if let Some(root) = verdict.root {
+        output.line(format!("root    {root}"))?;
+    }
+    if verdict.sealed > 0 {
+        output.line(format!("signed  {} of {} entries", verdict.sealed, verdict.size))?;
+    }
+    for key in &verdict.keys {
+        let whose = if verdict.pinned { "given by you" } else { "found beside the log" };
+        output.line(format!("key     {}  {FAINT}({whose}){FAINT:#}", shown(key, 400)))?;
+    }
+    let notes: Vec<_> = of(verdict, Severity::Note).collect();
+    if !notes.is_empty() {
+        output.line(format!("\n{FAINT}not proven at this level:{FAINT:#}"))?;
+    }
+    for finding in notes {
+        output.line(format!(
+            "{FAINT}  {}  {}{FAINT:#}",
+            finding.code.as_str(),
+            shown(&finding.message, 1000)
+        ))?;
+    }
+    Ok(())
+}
+
+fn of(verdict: &Verdict, severity: Severity) -> impl Iterator<Item = &Finding> {
+    verdict.findings.iter().filter(move |finding| finding.severity == severity)
+}
+
+fn findings(verdict: &Verdict, severity: Severity, output: &Output) -> Result<(), Failure> {
+    let style = if severity == Severity::Error { BAD } else { WARNING };
+    for finding in of(verdict, severity).take(SHOWN) {
+        let place = match finding.place.line {
+            0 => String::new(),
+            line => format!("  {FAINT}line {line}, byte {}{FAINT:#}", finding.place.offset),
+        };
+        let code = finding.code.as_str();
+        output
+            .line(format!("  {style}{code}{style:#}  {}{place}", shown(&finding.message, 1000)))?;
+    }
+    let more = of(verdict, severity).count().saturating_sub(SHOWN);
+    if more > 0 {
+        output.line(format!("  … and {more} more; --json lists all"))?;
+    }
+    Ok(())
+}
