@@ -52,8 +52,27 @@ class FactSheetNotFoundError(FactSheetError):
         self.project_id = project_id
 
 
-class FactSheetFileError(FactSheetError, FileNotFoundError):
-    """The file of a fact sheet cannot be read."""
+class FactSheetFileError(FactSheetError, OSError):
+    """The file of a fact sheet cannot be read.
+
+    What is raised is also the ``FileNotFoundError``, ``IsADirectoryError`` or ``PermissionError``
+    that ``open`` raised.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class _MissingFactSheetError(FactSheetFileError, FileNotFoundError):
+    """There is no such file."""
+
+
+class _FactSheetFolderError(FactSheetFileError, IsADirectoryError):
+    """The path is that of a folder."""
+
+
+class _ForbiddenFactSheetError(FactSheetFileError, PermissionError):
+    """The file may not be read."""
 
 
 class FactSheetValidationError(FactSheetError, ValueError):

@@ -11,7 +11,7 @@ from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.fact_sheet.loader import load_fact_sheet
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
-from quark_trace.trace.trace_log import TraceLog
+from quark_trace.trace.trace_log import _MISSING, TraceLog
 
 
 class Project:
@@ -81,7 +81,7 @@ class Project:
         """The id of the project."""
         return self._tracer.project_id
 
-    def log(*args: Any, **payload: Any) -> TraceRecord:
+    def log(self, stage: str = _MISSING, /, **payload: Any) -> TraceRecord:
         """Append a record and return it: ``project.log("client_round", round=1, loss=0.21)``.
 
         Numbers, text, lists and dictionaries are stored as JSON; numpy and torch scalars, dates,
@@ -92,8 +92,7 @@ class Project:
         :raises RecordSerializationError: a value cannot be stored; the message names it.
         :raises BackendWriteError: the record was not stored, or that is unknown.
         """
-        self, *rest = args
-        return self._tracer.log(*rest, **payload)
+        return self._tracer.log(stage, **payload)
 
     def history(self, *, strict: bool = True) -> list[TraceRecord]:
         """Read all records, in the order of the log.

@@ -8,8 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from quark_trace import _core
-from quark_trace.exceptions import FactSheetValidationError, ImmutableFieldError
+from quark_trace.exceptions import ImmutableFieldError, InvalidAmendmentError
 from quark_trace.frozen import freeze, thaw
+
+__all__ = ["FactSheet", "ImmutableFieldError", "InvalidAmendmentError"]
 
 _CONTENT = (
     "purpose",
@@ -142,10 +144,7 @@ class FactSheet:
         """
         content = {name: thaw(getattr(self, name)) for name in _CONTENT}
         content["project_id"] = self.project_id
-        try:
-            _core.check_content(content)
-        except FactSheetValidationError:
-            raise
+        _core.check_content(content)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FactSheet):

@@ -7,8 +7,16 @@ import os
 import warnings
 
 from quark_trace import _core
-from quark_trace.exceptions import FactSheetError, FactSheetFileError
+from quark_trace.exceptions import (
+    FactSheetFileError,
+    _FactSheetFolderError,
+    _ForbiddenFactSheetError,
+    _MissingFactSheetError,
+)
 from quark_trace.fact_sheet.fact_sheet import FactSheet
+from quark_trace.fact_sheet.schema import FactSheetSchema
+
+__all__ = ["FactSheet", "FactSheetSchema", "load_fact_sheet"]
 
 
 def load_fact_sheet(yaml_path: str | os.PathLike[str]) -> FactSheet:
@@ -23,22 +31,23 @@ def load_fact_sheet(yaml_path: str | os.PathLike[str]) -> FactSheet:
     try:
         with open(yaml_path, "rb") as file:
             source = file.read()
-    except FileNotFoundError as error:
-        raise _unreadable(yaml_path, "there is no such file", error) from error
     except OSError as error:
-        raise _unreadable(yaml_path, error.strerror or str(error), error) from error
+        raise _unreadable(yaml_path, error) from error
     document, notes = _core.parse_sheet(source, os.fspath(yaml_path))
     for note in notes:
         warnings.warn(f"{os.fspath(yaml_path)}: {note}", UserWarning, stacklevel=2)
     return FactSheet.from_json(json.loads(document))
 
 
-def _unreadable(
-    path: str | os.PathLike[str], reason: str, error: OSError
-) -> FactSheetError:
-    raised = FactSheetFileError(
+def _unreadable(path: str | os.PathLike[str], error: OSError) -> FactSheetFileError:
+    kinds = {
+        FileNotFoundError: (_MissingFactSheetError, "there is no such file"),
+        IsADirectoryError: (_FactSheetFolderError, "it is a folder"),
+        PermissionError: (_ForbiddenFactSheetError, "this user may not read it"),
+    }
+    other = (FactSheetFileError, error.strerror or str(error))
+    kind, reason = kinds.get(type(error), other)
+    return kind(
         f"cannot read the fact sheet {os.fspath(path)!r}: {reason}; "
         "`quark-trace init` makes one to begin with"
     )
-    raised.errno, raised.filename = error.errno, error.filename
-    return raised

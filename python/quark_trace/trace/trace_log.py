@@ -9,6 +9,9 @@ from quark_trace.exceptions import InvalidStageError
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
 
+# Stands for a stage given by keyword: so a payload may have members called `stage` and `self`.
+_MISSING: Any = type("_Missing", (), {"__repr__": lambda self: "<required>"})()
+
 
 class TraceLog:
     """Writes records of a project to a backend, and reads them back."""
@@ -21,7 +24,7 @@ class TraceLog:
             # Calls of log() then go straight to the native method.
             self.log = native(project_id).log  # type: ignore[method-assign]
 
-    def log(*args: Any, **payload: Any) -> TraceRecord:
+    def log(self, stage: str = _MISSING, /, **payload: Any) -> TraceRecord:
         """Append a record and return it: ``log(stage, **payload)``.
 
         A mapping given as ``payload=`` holds members itself; names that are no identifiers, or that
@@ -31,12 +34,10 @@ class TraceLog:
         :raises RecordSerializationError: a value cannot be written as JSON.
         :raises BackendWriteError: it was not stored, or that is unknown; see ``outcome``.
         """
-        self, *rest = args
-        if not rest and "stage" in payload:
-            rest = [payload.pop("stage")]
-        if len(rest) != 1:
-            raise TypeError(f"log() takes one positional argument, the stage; {len(rest)} were given")
-        (stage,) = rest
+        if stage is _MISSING:
+            if "stage" not in payload:
+                raise TypeError("log() missing 1 required positional argument: 'stage'")
+            stage = payload.pop("stage")
         if not isinstance(stage, str) or not stage.strip():
             raise InvalidStageError(stage)
         record = TraceRecord.create(self.project_id, stage, _members(payload))

@@ -12,6 +12,7 @@ from typing import Any
 from quark_trace._core import Log, Store
 from quark_trace.exceptions import (
     BackendOpenError,
+    BackendReadError,
     BackendWriteError,
     FactSheetAlreadyExistsError,
     FactSheetNotFoundError,
@@ -19,6 +20,17 @@ from quark_trace.exceptions import (
 from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
+
+__all__ = [
+    "BackendReadError",
+    "BackendWriteError",
+    "FactSheet",
+    "FactSheetAlreadyExistsError",
+    "FactSheetNotFoundError",
+    "JsonBackend",
+    "StorageBackend",
+    "TraceRecord",
+]
 
 _open: weakref.WeakSet[JsonBackend] = weakref.WeakSet()
 
