@@ -106,3 +106,29 @@ fn a_level_that_was_not_reached_is_incomplete() {
     assert_eq!((verdict.exit_code(), verdict.level), (2, Level::L2));
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_log_is_verified_and_read_while_it_grows() {
+    let (folder, stores) = stores();
+    let store = &stores[0];
+    let log = TraceLog::new(store.clone(), "demo".parse().unwrap());
+    log.log("x", &Payload::new()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..60_000).for_each(|n| drop(log.log("x", &Payload::new().with("n", n)).unwrap()));
+            done.store(true, std::sync::atomic::Ordering::Release);
+        });
+        let mut rounds = 0;
+        while rounds == 0 || !done.load(std::sync::atomic::Ordering::Acquire) {
+            let reader = FileStore::new(folder.join("data"));
+            let verdict = quark_trace::verify::verify(&reader, log.project(), &Policy::default());
+            let verdict = verdict.unwrap();
+            assert_eq!(verdict.exit_code(), 0, "{verdict:?}");
+            assert_eq!(verdict.counts.loose, 0, "{verdict:?}");
+            rounds += 1;
+        }
+    });
+    assert_eq!(log.history().unwrap().len(), 60_001);
+    std::fs::remove_dir_all(folder).unwrap();
+}

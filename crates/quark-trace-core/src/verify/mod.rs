@@ -139,6 +139,11 @@ impl<'p> Verifier<'p> {
         Some(checkpoint)
     }
 
+    /// How many entries were taken.
+    pub fn size(&self) -> u64 {
+        self.range.size()
+    }
+
     /// Takes the next entry.
     pub fn entry(&mut self, found: &Found<'_>) {
         self.range.push(leaf_hash(found.line));
