@@ -49,7 +49,7 @@ soak: ## the long tests: 100 power cuts and whatever is marked ignored
 wheel: dist/.built ## the Python wheel, in dist/
 
 docs: ## the reference of the Rust crates, in target/doc/
-	$(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) doc --workspace --lib --no-deps --locked
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
@@ -86,10 +86,12 @@ bench-venv: .venv-bench/.quark-trace
 	@tools/make-seed-venv .venv-seed
 
 dist/.built: .venv/.ready $(WHEEL_SOURCES)
-	@rm -rf dist
+	@rm -rf dist && mkdir -p target
 	@echo 'Building the wheel: a minute or two the first time'
-	@CARGO_TERM_QUIET=true .venv/bin/maturin build --quiet --release --locked --manifest-path python/Cargo.toml \
-		--interpreter .venv/bin/python --out dist
+	@CARGO_TERM_QUIET=true .venv/bin/maturin build --quiet --release --locked \
+		--manifest-path python/Cargo.toml --interpreter .venv/bin/python --out dist \
+		>target/wheel.log 2>&1 || \
+		{ cat target/wheel.log; exit 1; }
 	@touch $@
 
 # The first command puts this build in place of an earlier one of the same version, the second

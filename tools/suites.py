@@ -76,7 +76,7 @@ def crash() -> list[Step]:
 
 def docs() -> list[Step]:
     return [
-        Step("reference", ["cargo", "doc", "--workspace", "--no-deps", "--locked"],
+        Step("reference", ["cargo", "doc", "--workspace", "--lib", "--no-deps", "--locked"],
              {"RUSTDOCFLAGS": "-D warnings"}),
         folder_step("examples", "tests/docs", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
                                                "tests/docs"]),
