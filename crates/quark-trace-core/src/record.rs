@@ -108,11 +108,11 @@ impl<'a> View<'a> {
         let mut repeated_keys = false;
         while let Some(event) = scanner.next_event()? {
             let Event::Key(key) = event else { break };
-            let name = key.to_str();
-            if let Some(at) = NAMES.iter().position(|known| *known == name) {
-                let value = field(&mut scanner)?;
+            let name = if key.escaped { key.to_wtf8() } else { key.raw.into() };
+            if let Some(at) = NAMES.iter().position(|known| known.as_bytes() == name.as_ref()) {
+                let value = field(&mut scanner, line)?;
                 repeated_keys |= fields[at].replace(value).is_some();
-            } else if name == "payload" {
+            } else if name.as_ref() == b"payload" {
                 repeated_keys |= payload.replace(scanner.skip_value()?).is_some();
             } else {
                 scanner.skip_value()?;
@@ -133,15 +133,15 @@ impl<'a> View<'a> {
 
 const NAMES: [&str; 4] = ["record_id", "project_id", "stage", "timestamp"];
 
-fn field<'a>(scanner: &mut Scanner<'a>) -> Result<Field<'a>, Fault> {
-    let mut ahead = scanner.clone();
-    match ahead.next_event()? {
-        Some(Event::String(text)) => {
-            *scanner = ahead;
-            Ok(Field::Text(text))
-        }
-        _ => Ok(Field::Other(scanner.skip_value()?)),
+fn field<'a>(scanner: &mut Scanner<'a>, line: &'a [u8]) -> Result<Field<'a>, Fault> {
+    let (start, depth) = (scanner.next_position(), scanner.depth());
+    if let Some(Event::String(text)) = scanner.next_event()? {
+        return Ok(Field::Text(text));
     }
+    while scanner.depth() > depth {
+        scanner.next_event()?;
+    }
+    Ok(Field::Other(&line[start..scanner.position()]))
 }
 
 /// Whether a number token stands for a float that JSON lacks, tagged or bare.

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::ids::{ProjectId, Stage};
-use quark_trace_core::ledger::{Entry, Kind};
+use quark_trace_core::ledger::{Digest, Entry, Kind};
 use quark_trace_core::payload::Payload;
 use quark_trace_core::record::{Draft, View};
 
@@ -185,7 +185,7 @@ impl TraceLog {
             };
             let matches = memchr::memmem::find(&object, record_id.as_bytes()).is_some()
                 && View::parse(&object).is_ok_and(|view| view.record_id.to_str() == record_id)
-                && Entry::parse(line).is_ok();
+                && Entry::parse(line).is_ok_and(|entry| entry.object == Digest::of(&object));
             if !matches {
                 return ControlFlow::Continue(());
             }

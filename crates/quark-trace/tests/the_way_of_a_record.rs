@@ -92,7 +92,7 @@ fn the_way_of_a_record() {
 
     // 8. The record is read back as it was written.
     let history = log.history().unwrap();
-    assert_eq!(history, [record.clone()]);
+    assert_eq!(history, std::slice::from_ref(&record));
     assert_eq!(View::parse(history[0].line()).unwrap().stage.to_str(), stage);
 
     // 9. Years later the log is verified, and a changed digit is found and located.

@@ -4,7 +4,10 @@
 //! integers of any size, lone surrogates, repeated keys) at any depth without recursion.
 //! [`write`] makes what Python's `json.dumps` makes, byte for byte, and valid RFC 8259 always.
 
+mod levels;
 mod scan;
+mod text;
 pub mod write;
 
-pub use scan::{Event, Fault, Number, Scanner, Text};
+pub use scan::{Event, Fault, Number, Scanner};
+pub use text::Text;

@@ -3,7 +3,8 @@
 //! A general JSON crate cannot stand here: old files hold what RFC 8259 forbids, and a record must
 //! be shown as it is. Depth costs one bit, so a hostile line cannot exhaust the stack.
 
-use std::borrow::Cow;
+use super::levels::Levels;
+use super::text::Text;
 
 /// Where and why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,105 +14,6 @@ pub struct Fault {
     pub offset: usize,
     /// What was wrong there.
     pub reason: &'static str,
-}
-
-/// A string or key, still escaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Text<'a> {
-    /// What stands between the quotes.
-    pub raw: &'a [u8],
-    /// Whether `raw` holds a backslash.
-    pub escaped: bool,
-}
-
-impl<'a> Text<'a> {
-    /// The text with escapes resolved; a lone surrogate becomes U+FFFD.
-    pub fn to_str(&self) -> Cow<'a, str> {
-        if !self.escaped {
-            return String::from_utf8_lossy(self.raw);
-        }
-        let mut out = String::with_capacity(self.raw.len());
-        self.units(|unit| match unit {
-            Unit::Bytes(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
-            Unit::Char(character) => out.push(character),
-            Unit::Surrogate(_) => out.push('\u{FFFD}'),
-        });
-        Cow::Owned(out)
-    }
-
-    /// The text with escapes resolved; a lone surrogate keeps its three bytes, as Python's
-    /// `surrogatepass` has it.
-    pub fn to_wtf8(&self) -> Cow<'a, [u8]> {
-        if !self.escaped {
-            return Cow::Borrowed(self.raw);
-        }
-        let mut out = Vec::with_capacity(self.raw.len());
-        self.units(|unit| match unit {
-            Unit::Bytes(bytes) => out.extend_from_slice(bytes),
-            Unit::Char(character) => {
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            Unit::Surrogate(code) => out.extend_from_slice(&[
-                0xE0 | (code >> 12) as u8,
-                0x80 | ((code >> 6) & 0x3F) as u8,
-                0x80 | (code & 0x3F) as u8,
-            ]),
-        });
-        Cow::Owned(out)
-    }
-
-    /// Walks the runs and escapes; the scanner has checked that each escape is whole.
-    fn units(&self, mut each: impl FnMut(Unit<'a>)) {
-        let mut rest = self.raw;
-        while let Some(at) = memchr::memchr(b'\\', rest) {
-            if at > 0 {
-                each(Unit::Bytes(&rest[..at]));
-            }
-            let (unit, used) = unescape(&rest[at..]);
-            each(unit);
-            rest = &rest[at + used..];
-        }
-        if !rest.is_empty() {
-            each(Unit::Bytes(rest));
-        }
-    }
-}
-
-enum Unit<'a> {
-    Bytes(&'a [u8]),
-    Char(char),
-    Surrogate(u32),
-}
-
-fn unescape(text: &[u8]) -> (Unit<'_>, usize) {
-    let simple = match text[1] {
-        b'n' => '\n',
-        b't' => '\t',
-        b'r' => '\r',
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'u' => return unescape_unicode(text),
-        other => char::from(other),
-    };
-    (Unit::Char(simple), 2)
-}
-
-fn unescape_unicode(text: &[u8]) -> (Unit<'_>, usize) {
-    let high = hex4(&text[2..6]);
-    if (0xD800..0xDC00).contains(&high) && text.len() >= 12 && text[6] == b'\\' && text[7] == b'u' {
-        let low = hex4(&text[8..12]);
-        if (0xDC00..0xE000).contains(&low) {
-            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-            return (char::from_u32(code).map_or(Unit::Surrogate(high), Unit::Char), 12);
-        }
-    }
-    (char::from_u32(high).map_or(Unit::Surrogate(high), Unit::Char), 6)
-}
-
-fn hex4(digits: &[u8]) -> u32 {
-    digits
-        .iter()
-        .fold(0, |value, &digit| value * 16 + char::from(digit).to_digit(16).unwrap_or_default())
 }
 
 /// A number as it was written.
@@ -167,15 +69,14 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     position: usize,
     expect: Expect,
-    /// One flag a level: is it an object?
-    levels: Vec<bool>,
+    levels: Levels,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at the first byte of `bytes`; a UTF-8 byte order mark is passed over.
     pub fn new(bytes: &'a [u8]) -> Self {
         let position = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { bytes, position, expect: Expect::Value, levels: Vec::new() }
+        Self { bytes, position, expect: Expect::Value, levels: Levels::default() }
     }
 
     /// Byte offset of what comes next.
@@ -185,7 +86,7 @@ impl<'a> Scanner<'a> {
 
     /// How many objects and arrays are open.
     pub fn depth(&self) -> usize {
-        self.levels.len()
+        self.levels.depth
     }
 
     /// The next event, or `None` after the value.
@@ -218,14 +119,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes over white space; the offset of what comes next.
+    pub fn next_position(&mut self) -> usize {
+        self.skip_white_space();
+        self.position
+    }
+
     /// Passes over one whole value (the next one) and returns its bytes.
     pub fn skip_value(&mut self) -> Result<&'a [u8], Fault> {
         self.skip_white_space();
         let start = self.position;
-        let depth = self.levels.len();
+        let depth = self.levels.depth;
         loop {
             self.next_event()?;
-            if self.levels.len() == depth {
+            if self.levels.depth == depth {
                 return Ok(&self.bytes[start..self.position]);
             }
         }
@@ -236,7 +143,7 @@ impl<'a> Scanner<'a> {
             Some(b',') => {
                 self.position += 1;
                 self.skip_white_space();
-                if self.levels.last() == Some(&true) { self.key() } else { self.value() }
+                if self.levels.last() == Some(true) { self.key() } else { self.value() }
             }
             Some(b'}' | b']') => self.close(),
             Some(_) => Err(self.fault("expected a comma or the end of the object or array")),
@@ -299,7 +206,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn after_value(&mut self) {
-        self.expect = if self.levels.is_empty() { Expect::Done } else { Expect::CommaOrEnd };
+        self.expect = if self.levels.depth == 0 { Expect::Done } else { Expect::CommaOrEnd };
     }
 
     fn word(&mut self, word: &'static str, event: Event<'a>) -> Result<Event<'a>, Fault> {
@@ -360,26 +267,27 @@ impl<'a> Scanner<'a> {
     fn text(&mut self) -> Result<Text<'a>, Fault> {
         let start = self.position + 1;
         self.position = start;
-        let (mut escaped, mut ascii) = (false, true);
+        let mut escaped = false;
         loop {
-            let Some(byte) = self.peek() else {
+            let rest = &self.bytes[self.position..];
+            let special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+            let Some(at) = rest.iter().position(special) else {
                 return Err(Fault { offset: start - 1, reason: "a string is not closed" });
             };
-            match byte {
+            self.position += at;
+            match rest[at] {
                 b'"' => break,
                 b'\\' => {
                     escaped = true;
                     self.escape()?;
                 }
-                0..=0x1F => return Err(self.fault("a control character inside a string")),
-                _ => {
-                    ascii &= byte < 0x80;
-                    self.position += 1;
-                }
+                _ => return Err(self.fault("a control character inside a string")),
             }
         }
         let raw = &self.bytes[start..self.position];
-        if !ascii && let Err(error) = std::str::from_utf8(raw) {
+        if !raw.is_ascii()
+            && let Err(error) = std::str::from_utf8(raw)
+        {
             return Err(Fault { offset: start + error.valid_up_to(), reason: "invalid UTF-8" });
         }
         self.position += 1;
@@ -487,14 +395,5 @@ mod tests {
     fn depth_costs_no_stack() {
         let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
         assert_eq!(events(&deep), Ok(2_000_000));
-    }
-
-    #[test]
-    fn surrogates_pair_up_or_stay_alone() {
-        let text = |raw: &'static str| Text { raw: raw.as_bytes(), escaped: true };
-        assert_eq!(text("\\ud83d\\ude00!").to_str(), "😀!");
-        assert_eq!(text("a\\udce9").to_str(), "a\u{FFFD}");
-        assert_eq!(text("a\\udce9").to_wtf8().as_ref(), b"a\xED\xB3\xA9");
-        assert_eq!(text("\\ud83d\\n").to_str(), "\u{FFFD}\n");
     }
 }

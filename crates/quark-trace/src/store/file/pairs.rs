@@ -13,7 +13,7 @@ pub(super) struct Pair<'a> {
     pub index: u64,
     /// The ledger's line.
     pub line: &'a [u8],
-    /// The line read as an entry; `None` when it is none.
+    /// The line read as an entry; `None` when it is none, or nobody asked for it.
     pub entry: Option<Entry<'a>>,
     /// The record line; `None` when the kind has none or the records are at their end.
     pub record: Option<Line<'a>>,
@@ -24,6 +24,8 @@ pub(super) struct Pairs {
     pub ledger: Lines,
     pub records: Option<Lines>,
     index: u64,
+    /// Whether entries about records are left unread.
+    pub skim: bool,
 }
 
 impl Pairs {
@@ -41,7 +43,7 @@ impl Pairs {
         };
         let ledger = open_lines(&names.ledger(), ledger, true)?.ok_or_else(empty)?;
         let records = open_lines(&names.records, records, false)?;
-        Ok(Self { ledger, records, index })
+        Ok(Self { ledger, records, index, skim: false })
     }
 
     /// The next pair; `None` at the end or before a ledger line without LF.
@@ -52,11 +54,16 @@ impl Pairs {
         };
         let index = self.index;
         self.index += 1;
-        let entry = Entry::parse(line.bytes).ok();
-        let record = match (&mut self.records, entry) {
-            (Some(records), Some(entry)) if entry.kind.is_record() => {
-                records.next_filled().map_err(wrap)?
-            }
+        // A reader of records alone needs no digests, and reading those costs most.
+        let record_word =
+            line.bytes.starts_with(b"record ") || line.bytes.starts_with(b"record-adopted ");
+        let entry = match self.skim && record_word {
+            true => None,
+            false => Entry::parse(line.bytes).ok(),
+        };
+        let is_record = entry.map_or(self.skim && record_word, |entry| entry.kind.is_record());
+        let record = match &mut self.records {
+            Some(records) if is_record => records.next_filled().map_err(wrap)?,
             _ => None,
         };
         Ok(Some(Pair { index, line: line.bytes, entry, record }))

@@ -95,6 +95,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn run(&mut self) -> Result<ControlFlow<()>> {
         let mut pairs = Pairs::open(self.names)?;
+        pairs.skim = self.plan.select == Select::Records;
         while let Some(pair) = pairs.next_pair()? {
             match self.pair(&pair)? {
                 Step::Next => {}
@@ -120,6 +121,11 @@ impl Scan<'_> {
     }
 
     fn pair(&mut self, pair: &Pair<'_>) -> Result<Step> {
+        if self.plan.select == Select::Records {
+            let Some(line) = &pair.record else { return Ok(Step::Next) };
+            let place = Place { line: line.number, offset: line.offset };
+            return Ok(self.emit(pair.index, pair.line, Some(line.bytes.into()), None, place));
+        }
         let Some(entry) = pair.entry else {
             return Ok(self.emit(pair.index, pair.line, None, None, Place::default()));
         };
@@ -131,9 +137,6 @@ impl Scan<'_> {
         }
         let Some(line) = &pair.record else { return Ok(Step::Mismatch) };
         let place = Place { line: line.number, offset: line.offset };
-        if self.plan.select == Select::Records {
-            return Ok(self.emit(pair.index, pair.line, Some(line.bytes.into()), None, place));
-        }
         let digest = Digest::of(line.bytes);
         if digest != entry.object {
             return Ok(Step::Mismatch);
@@ -212,9 +215,6 @@ impl Scan<'_> {
     /// Reads on from entry `from`, whose line is not where it should be, with the lines paired by
     /// their digests.
     fn aligned(&mut self, from: u64) -> Result<ControlFlow<()>> {
-        if self.plan.select == Select::Records {
-            return Ok(ControlFlow::Continue(()));
-        }
         let mut alignment = Alignment::of(self.names, from)?;
         let mut ledger = Pairs::open(self.names)?;
         while let Some(pair) = ledger.next_pair()? {
