@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
-use quark_trace_core::record::RECORD_LIMIT;
+use quark_trace_core::record::View;
 use quark_trace_core::verify::header_object;
 
 use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
@@ -79,9 +79,7 @@ impl Store for MemoryStore {
         let refuse = |kind, message: String| {
             Err(Error::new(kind, APPEND, message).with_outcome(Outcome::NotWritten))
         };
-        if commit.entries.iter().any(|entry| entry.object.len() > RECORD_LIMIT) {
-            return refuse(ErrorKind::TooLarge, format!("the limit is {RECORD_LIMIT} bytes"));
-        }
+        commit.check()?;
         let mut logs = self.logs();
         let actual = logs.get(project).map_or(0, |log| log.head.range.size());
         if commit.expected.is_some_and(|expected| expected != actual) {
@@ -167,8 +165,15 @@ impl Store for MemoryStore {
 impl Log {
     fn push(&mut self, new: &NewEntry<'_>) {
         let index = self.head.range.size();
-        if let Some(id) = new.record_id {
-            self.ids.insert(id.to_owned(), (index, new.digest));
+        let stored = match new.record_id {
+            Some(id) => Some(id.to_owned()),
+            None if new.kind.is_record() => {
+                View::parse(new.object).ok().map(|view| view.record_id.to_str().into_owned())
+            }
+            None => None,
+        };
+        if let Some(id) = stored {
+            self.ids.entry(id).or_insert((index, new.digest));
         }
         let mut line = Vec::new();
         entry::write(&mut line, new.kind, new.digest);

@@ -11,6 +11,8 @@ pub use quark_trace_core::verify::Place;
 
 use crate::error::Result;
 
+mod check;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod file;
 pub mod memory;

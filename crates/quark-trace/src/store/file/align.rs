@@ -60,9 +60,10 @@ impl Object<'_> {
 }
 
 impl Alignment {
-    /// Pairs the record entries from `from` on with the lines that are not behind earlier ones.
-    pub fn of(names: &Names, from: u64) -> Result<Self> {
-        let (entries, before) = record_entries(names, from)?;
+    /// Pairs the record entries from `from` on with the lines that are not behind earlier ones;
+    /// the ledger is read up to `limit`.
+    pub fn of(names: &Names, from: u64, limit: u64) -> Result<Self> {
+        let (entries, before) = record_entries(names, from, limit)?;
         let lines = lines_after(names, before)?;
         let mut alignment = Self {
             file: folder::open_read(&names.records).ok(),
@@ -170,10 +171,10 @@ impl Alignment {
 }
 
 /// The record entries from `from` on, and how many there are before it.
-fn record_entries(names: &Names, from: u64) -> Result<(Vec<(u64, Digest)>, u64)> {
+fn record_entries(names: &Names, from: u64, limit: u64) -> Result<(Vec<(u64, Digest)>, u64)> {
     let mut entries = Vec::new();
     let mut before = 0;
-    let mut pairs = Pairs::open(names)?;
+    let mut pairs = Pairs::open_until(names, limit)?;
     pairs.records = None;
     while let Some(pair) = pairs.next_pair()? {
         let Some(entry) = pair.entry else { continue };

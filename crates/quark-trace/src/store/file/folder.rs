@@ -29,7 +29,9 @@ impl Names {
             fs::symlink_metadata(folder.join(format!("{name}_trace_log.{extension}"))).is_ok()
                 || fs::symlink_metadata(folder.join(format!("{name}_fact_sheet.json"))).is_ok()
         };
-        let name = if raw != portable && exists(&raw) { raw } else { portable };
+        // Not when that name is what another id is written as.
+        let free = decode(&raw).is_none_or(|other| portable_name(&other) != raw);
+        let name = if raw != portable && free && exists(&raw) { raw } else { portable };
         Self {
             records: folder.join(format!("{name}_trace_log.{extension}")),
             sheet: folder.join(format!("{name}_fact_sheet.json")),
@@ -51,6 +53,10 @@ impl Names {
 
     pub fn state(&self) -> PathBuf {
         self.log.join("state")
+    }
+
+    pub fn batch(&self) -> PathBuf {
+        self.log.join("batch")
     }
 
     pub fn object(&self, digest: Digest) -> PathBuf {
@@ -109,7 +115,9 @@ fn private() -> OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        // Without NONBLOCK, opening a FIFO waits for its other end.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
     options
 }
@@ -143,23 +151,53 @@ pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     private().read(true).append(true).create(true).open(path).map_err(explain_link).and_then(plain)
 }
 
+/// Opens for writing anywhere in the file, and makes it when it is missing.
+pub(crate) fn open_write(path: &Path) -> io::Result<File> {
+    private().write(true).create(true).open(path).map_err(explain_link).and_then(plain)
+}
+
 /// Makes a file that must not exist.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     private().write(true).create_new(true).open(path).map_err(explain_link)
 }
 
-/// Makes the folder and its parents, for the owner alone where it is new.
+/// Makes the folder and its parents, for the owner alone where it is new, durably.
 pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => {
+            let message = "a file stands where a folder should be; give another folder";
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        create_private_folder(parent)?;
+    }
+    #[allow(unused_mut, reason = "only Unix changes it")]
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    match builder.create(folder) {
+        // Another process was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_folder(parent.unwrap_or(Path::new("."))),
+    }
 }
 
 /// Makes renames and new names in the folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder) {
+        // A folder that may be written but not read (a parent, mostly) cannot be flushed alone.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other?.sync_all(),
+    }
 }
 
 /// Reads a whole file; `None` when there is none.

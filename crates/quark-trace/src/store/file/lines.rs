@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::store::check::is_blank;
+
 const CHUNK: usize = 256 * 1024;
 
 /// One line, its terminator cut off.
@@ -22,16 +24,8 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// Whether the original would have passed over it: nothing but white space.
     pub fn is_blank(&self) -> bool {
-        if self.bytes.first().is_some_and(u8::is_ascii_graphic) {
-            return false;
-        }
-        std::str::from_utf8(self.bytes).is_ok_and(|text| text.chars().all(is_python_space))
+        is_blank(self.bytes)
     }
-}
-
-/// White space as Python's `str.strip` has it.
-fn is_python_space(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
 /// Reads lines of any length, one at a time, from a place in a file.
@@ -48,6 +42,8 @@ pub(super) struct Lines {
     at_end: bool,
     /// Whether only LF ends a line, as in the ledger.
     strict: bool,
+    /// Offset in the file behind which nothing is read.
+    limit: u64,
 }
 
 impl Lines {
@@ -56,12 +52,18 @@ impl Lines {
         file.seek(SeekFrom::Start(offset))?;
         let buffer = vec![0; CHUNK];
         let (start, end, number, at_end, strict) = (0, 0, 0, false, false);
-        Ok(Self { file, buffer, start, end, offset, number, at_end, strict })
+        let limit = u64::MAX;
+        Ok(Self { file, buffer, start, end, offset, number, at_end, strict, limit })
     }
 
     /// Lines of the ledger: LF alone ends one, and none is passed over.
     pub fn strict(file: File, offset: u64) -> io::Result<Self> {
         Ok(Self { strict: true, ..Self::new(file, offset)? })
+    }
+
+    /// Reads nothing behind this offset in the file.
+    pub fn limit(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// Offset of the next line.
@@ -136,8 +138,11 @@ impl Lines {
         if self.end == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
+        let position = self.offset + (self.end - self.start) as u64;
+        let room = (self.buffer.len() - self.end) as u64;
+        let room = room.min(self.limit.saturating_sub(position)) as usize;
         loop {
-            match self.file.read(&mut self.buffer[self.end..]) {
+            match self.file.read(&mut self.buffer[self.end..self.end + room]) {
                 Ok(0) => self.at_end = true,
                 Ok(count) => self.end += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -11,10 +11,10 @@ use quark_trace_core::ids::ProjectId;
 use super::folder::Names;
 use super::scan;
 use super::state::State;
-use super::writer::Writer;
+use super::writer::{APPEND, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
-use crate::store::{Appended, Commit, Durability, Head};
+use crate::store::{Appended, Commit, Durability, Head, NewEntry};
 
 /// How often the background thread looks round while there is something to do.
 const TICK: Duration = Duration::from_millis(5);
@@ -31,6 +31,9 @@ pub(super) struct OpenLog {
     /// Wakes those who wait for the disk.
     flushed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The process that opened it. A child made by `fork` has a copy without the thread, with locks
+    /// in whatever state they were.
+    process: u32,
 }
 
 #[derive(Debug)]
@@ -67,20 +70,26 @@ impl OpenLog {
             wake: Condvar::new(),
             flushed: Condvar::new(),
             thread: Mutex::new(None),
+            process: std::process::id(),
         })
     }
 
     pub fn append(self: &Arc<Self>, commit: &Commit<'_>) -> Result<Appended> {
+        commit.check()?;
+        self.check_process()?;
         let mut inner = self.lock();
-        let plain = commit.expected.is_none()
-            && commit.entries.iter().all(|e| e.kind.is_record() && e.record_id.is_none());
+        let plain = commit.expected.is_none() && commit.entries.iter().all(is_plain);
         let appended = if commit.durability == Durability::Buffered && plain {
-            inner.writer.buffer(commit.entries)?
+            inner.writer.buffer(commit.entries)
         } else {
-            inner.writer.append(commit)?
+            inner.writer.append(commit)
         };
-        inner.note_appended();
+        if appended.is_ok() {
+            inner.note_appended();
+        }
+        // Also after a refusal: the lock may be held now, and the thread is who lets go of it.
         self.wake_thread(&mut inner);
+        let appended = appended?;
         if commit.durability == Durability::Sync {
             let size = appended.size;
             self.wait_durable(inner, size).map_err(|error| error.with_outcome(Outcome::Unknown))?;
@@ -91,8 +100,12 @@ impl OpenLog {
     /// Appends plain records if that takes no waiting: nobody else is writing, the lock is held, the
     /// log is read. `None` when it would; nothing was done then.
     pub fn append_if_quick(self: &Arc<Self>, commit: &Commit<'_>) -> Option<Result<Appended>> {
-        if commit.durability == Durability::Sync {
+        let plain = commit.expected.is_none() && commit.entries.iter().all(is_plain);
+        if commit.durability == Durability::Sync || !plain || self.is_forked() {
             return None;
+        }
+        if let Err(refusal) = commit.check() {
+            return Some(Err(refusal));
         }
         let mut inner = self.inner.try_lock().ok()?;
         if !inner.writer.is_quick() {
@@ -102,9 +115,23 @@ impl OpenLog {
             Durability::Buffered => inner.writer.buffer(commit.entries),
             _ => inner.writer.append(commit),
         };
-        inner.note_appended();
+        if appended.is_ok() {
+            inner.note_appended();
+        }
         self.wake_thread(&mut inner);
         Some(appended)
+    }
+
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        let message = "the store was opened before this process was forked; open it again here";
+        Err(Error::new(ErrorKind::Unsupported, APPEND, message).with_outcome(Outcome::NotWritten))
     }
 
     /// Returns when the first `size` entries are on the medium. The first to come flushes for all
@@ -112,23 +139,35 @@ impl OpenLog {
     fn wait_durable<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, size: u64) -> Result<()> {
         while inner.durable < size {
             inner.check_flushed()?;
-            if inner.flushing {
-                inner = self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = if inner.flushing {
+                self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner)
             } else {
-                inner = self.flush_to_medium(inner)?.0;
-            }
+                self.flush_to_medium(inner)?.0
+            };
         }
         inner.check_flushed()
     }
 
     /// Flushes both files with the log unlocked; gives the tree that is durable now.
+    ///
+    /// One flush runs at a time: the system tells of a failure once, and a second flush beside the
+    /// one that is told would seem to succeed.
     fn flush_to_medium<'a>(
         &'a self,
         mut inner: MutexGuard<'a, Inner>,
     ) -> Result<(MutexGuard<'a, Inner>, State)> {
+        while inner.flushing {
+            inner = self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        inner.check_flushed()?;
         inner.writer.flush()?;
+        if inner.writer.files.is_none() {
+            // Closed after a failure or before a fork; what was written has still to be flushed.
+            inner.writer.hold()?;
+            inner.writer.give_way();
+        }
         let at = inner.writer.at.clone();
-        let Some(files) = &inner.writer.files else { return Ok((inner, at)) };
+        let Some(files) = &inner.writer.files else { return Err(inner.writer.closed()) };
         let (records, ledger) = (Arc::clone(&files.records), Arc::clone(&files.ledger));
         inner.flushing = true;
         inner.dirty_since = None;
@@ -138,7 +177,7 @@ impl OpenLog {
         inner.flushing = false;
         match &result {
             Ok(()) => inner.durable = inner.durable.max(at.range.size()),
-            Err(error) => inner.writer.broken = Some(error.to_string()),
+            Err(error) => inner.writer.break_off(error),
         }
         self.flushed.notify_all();
         match result {
@@ -149,27 +188,30 @@ impl OpenLog {
 
     /// Makes all durable and signs a checkpoint over it.
     pub fn seal(&self) -> Result<Head> {
+        self.check_process()?;
         let mut inner = self.lock();
         // Adopts what has no entry and takes note of what others wrote.
         inner.writer.hold()?;
-        let (mut inner, durable) = self.flush_to_medium(inner)?;
-        inner.check_flushed()?;
-        inner.writer.hold()?;
-        inner.writer.seal(&durable)?;
+        let flushed = self.flush_to_medium(inner);
+        let (mut inner, durable) = flushed.inspect_err(|_| self.lock().writer.let_go())?;
+        let sealed = inner.writer.hold().and_then(|()| inner.writer.seal(&durable));
+        inner.writer.let_go();
+        sealed?;
         inner.note_sealed(&durable);
-        inner.writer.give_way();
         let beside = scan::beside(&inner.writer.names)?;
         Ok(Head { range: inner.writer.at.range.clone(), beside })
     }
 
     /// Hands what is buffered to the operating system.
     pub fn flush(&self) -> Result<()> {
-        self.lock().writer.flush()
+        // What the parent buffered is the parent's to write.
+        if self.is_forked() { Ok(()) } else { self.lock().writer.flush() }
     }
 
     /// Hands over what is buffered and lets go of the lock and the files, so that a forked child
     /// inherits neither.
     pub fn release(&self) -> Result<()> {
+        self.check_process()?;
         let mut inner = self.lock();
         let flushed = inner.writer.flush();
         inner.writer.close_files();
@@ -178,21 +220,26 @@ impl OpenLog {
 
     /// Flushes, seals what this process appended, and stops the background thread.
     pub fn close(&self) -> Result<()> {
-        let result = if self.lock().needs_closing() { self.seal().map(drop) } else { Ok(()) };
-        let mut inner = self.lock();
-        inner.stop = true;
-        inner.writer.close_files();
-        self.wake.notify_all();
-        drop(inner);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // The thread panics in no path of its own; a panic there would have no one to tell.
-            let _ = thread.join();
+        if self.is_forked() {
+            return Ok(());
         }
+        let result = if self.lock().needs_closing() { self.seal().map(drop) } else { Ok(()) };
+        self.lock().writer.close_files();
+        self.stop_thread();
+        result
+    }
+
+    fn stop_thread(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Only who took the thread stops it; a second `close` at the same time finds none.
+        let Some(thread) = thread else { return };
+        self.lock().stop = true;
+        self.wake.notify_all();
+        // The thread panics in no path of its own; a panic there would have no one to tell.
+        let _ = thread.join();
         let mut inner = self.lock();
         inner.stop = false;
         inner.thread_runs = false;
-        result
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -246,7 +293,11 @@ impl OpenLog {
                 durable
             }
             // Told to the next caller by `broken`, or tried again when it was no flush.
-            Err(_) => return self.lock(),
+            Err(_) => {
+                let mut inner = self.lock();
+                inner.put_off();
+                return inner;
+            }
         };
         if seal {
             let sealed = inner.writer.hold().and_then(|()| inner.writer.seal(&durable));
@@ -276,13 +327,20 @@ impl Inner {
         self.unsealed_since = if all { None } else { Some(Instant::now()) };
     }
 
+    /// Tries again what failed in the background after another while.
+    fn put_off(&mut self) {
+        let now = Instant::now();
+        self.dirty_since = self.dirty_since.map(|_| now);
+        self.unsealed_since = self.unsealed_since.map(|_| now);
+    }
+
     fn needs_closing(&self) -> bool {
         self.writer.has_pending() || self.unsealed_since.is_some() || self.dirty_since.is_some()
     }
 
     fn is_idle(&self) -> bool {
         let held = self.writer.files.as_ref().is_some_and(|files| files.lease.is_held());
-        !held && !self.needs_closing()
+        !held && (self.writer.broken.is_some() || !self.needs_closing())
     }
 
     /// Gives the lock to whoever waits, and lets go of it when nothing was appended lately.
@@ -309,6 +367,11 @@ impl Inner {
             )),
         }
     }
+}
+
+/// Whether it is a record whose id nobody else can have.
+fn is_plain(entry: &NewEntry<'_>) -> bool {
+    entry.kind.is_record() && entry.record_id.is_none()
 }
 
 /// The records first: the ledger must not be ahead of them on the medium.

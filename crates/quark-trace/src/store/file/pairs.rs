@@ -23,6 +23,8 @@ pub(super) struct Pair<'a> {
 pub(super) struct Pairs {
     pub ledger: Lines,
     pub records: Option<Lines>,
+    /// Length of the ledger when reading began.
+    pub limit: u64,
     index: u64,
     /// Whether entries about records are left unread.
     pub skim: bool,
@@ -30,20 +32,32 @@ pub(super) struct Pairs {
 
 impl Pairs {
     /// From the first entry. A missing file counts as empty.
+    ///
+    /// The ledger is read up to the length it has now, and the records are opened after that: what
+    /// another process appends meanwhile cannot be seen as an entry without its line.
     pub fn open(names: &Names) -> Result<Self> {
         Self::open_at(names, 0, 0, 0)
     }
 
+    /// As [`Pairs::open`], up to an earlier length of the ledger.
+    pub fn open_until(names: &Names, limit: u64) -> Result<Self> {
+        let mut pairs = Self::open(names)?;
+        pairs.limit = pairs.limit.min(limit);
+        pairs.ledger.limit(pairs.limit);
+        Ok(pairs)
+    }
+
     /// From an entry whose place in both files is known.
     pub fn open_at(names: &Names, index: u64, ledger: u64, records: u64) -> Result<Self> {
-        let empty = || {
-            let path = names.ledger();
-            Error::new(crate::ErrorKind::NotFound, OPERATION, "there is no ledger")
-                .on(path.display().to_string())
-        };
-        let ledger = open_lines(&names.ledger(), ledger, true)?.ok_or_else(empty)?;
+        let path = names.ledger();
+        let file = folder::open_read(&path)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
+        let limit = file.metadata().map_err(wrap)?.len();
+        let mut ledger = Lines::strict(file, ledger).map_err(wrap)?;
+        ledger.limit(limit);
         let records = open_lines(&names.records, records, false)?;
-        Ok(Self { ledger, records, index, skim: false })
+        Ok(Self { ledger, records, limit, index, skim: false })
     }
 
     /// The next pair; `None` at the end or before a ledger line without LF.

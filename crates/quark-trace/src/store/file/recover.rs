@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Kind, Note};
+use quark_trace_core::record::View;
 use quark_trace_core::verify::header_object;
 
 use super::folder;
 use super::pairs::Pairs;
+use super::pending::Pending;
 use super::state::State;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +22,15 @@ use crate::store::NewEntry;
 const OPEN: &str = "open the log for writing";
 /// How long an unfinished line may belong to a writer that does not know the lock.
 const SETTLE: Duration = Duration::from_millis(200);
+
+/// What the last line of the records lacks.
+enum Unfinished {
+    Nothing,
+    /// Its line feed; it is a whole record without it.
+    Terminator,
+    /// Its end.
+    Torn,
+}
 
 /// Why the tail of the ledger cannot be followed further.
 enum Stop {
@@ -34,18 +45,31 @@ enum Stop {
 impl Writer {
     /// Reads the log up to its end, for the first time by this handle.
     pub fn load(&mut self) -> Result<()> {
-        if let Some(state) = self.trusted_state()? {
-            self.at = state;
-            if self.catch_up().is_ok() {
-                return self.finish_load();
-            }
+        let known = std::mem::take(&mut self.at);
+        let loaded = self.load_from_files(&known);
+        if loaded.is_err() {
+            self.at = known;
         }
-        self.at = State::default();
-        self.catch_up()?;
-        self.finish_load()
+        loaded
     }
 
-    fn finish_load(&mut self) -> Result<()> {
+    fn load_from_files(&mut self, known: &State) -> Result<()> {
+        let from_state = match self.trusted_state()? {
+            Some(state) => {
+                self.at = state;
+                self.catch_up().is_ok()
+            }
+            None => false,
+        };
+        if !from_state {
+            self.at = State::default();
+            self.catch_up()?;
+        }
+        if self.at.range.size() < known.range.size() {
+            let message =
+                format!("{} entries are gone since they were written", known.range.size());
+            return Err(self.integrity("E-TRUNC", message));
+        }
         self.check_sheet()?;
         if let Some(files) = &mut self.files {
             files.loaded = true;
@@ -92,6 +116,7 @@ impl Writer {
         let sealed = self.sealed()?;
         let sealed_size = sealed.as_ref().map_or(0, |sealed| sealed.size);
         self.check_lengths()?;
+        self.mend_batch()?;
         match self.follow(sealed.as_ref())? {
             Stop::End => {}
             Stop::NoLine { index, .. } if index < sealed_size => {
@@ -163,6 +188,10 @@ impl Writer {
             ledger_end += pair.line.len() as u64 + 1;
             let index = pair.index;
             let Some(entry) = pair.entry else {
+                if pair.line.contains(&0) {
+                    // A power cut can leave a hole where bytes were not yet on the medium.
+                    return Ok(Stop::NoLine { index, ledger: begins });
+                }
                 return Err(self.integrity(
                     "E-ALTERED",
                     format!("line {} of the ledger is no entry", index + 1),
@@ -225,7 +254,7 @@ impl Writer {
             if records_length == 0 && sheet.is_none() {
                 return Ok(());
             }
-            self.write_header()?;
+            self.begin_log()?;
             if let Some(sheet) = sheet {
                 self.adopt_sheet(&sheet)?;
             }
@@ -236,8 +265,9 @@ impl Writer {
     fn adopt_sheet(&mut self, bytes: &[u8]) -> Result<()> {
         let entry = NewEntry::new(Kind::SheetAdopted, bytes);
         self.store_object(&entry)?;
-        self.queue(&entry);
-        self.write_pending()
+        let mut adopted = Pending::default();
+        adopted.push_entry(&entry);
+        self.write(&mut adopted)
     }
 
     fn adopt_lines(&mut self) -> Result<()> {
@@ -245,29 +275,41 @@ impl Writer {
         let opened = super::pairs::open_lines(&self.names.records, self.at.records_end, false)?;
         let Some(mut lines) = opened else { return Ok(()) };
         let mut end = self.at.records_end;
-        let mut digests = Vec::new();
-        let mut count = 0;
-        let mut torn = false;
+        let mut adopted = Pending::default();
+        let mut unfinished = Unfinished::Nothing;
         while let Some(line) = lines.next_filled().map_err(|error| self.io(error))? {
-            if !line.whole {
-                torn = true;
+            if !line.whole && View::parse(line.bytes).is_err() {
+                unfinished = Unfinished::Torn;
                 break;
             }
-            digests.push(Digest::of(line.bytes));
+            adopted.push_adopted(Digest::of(line.bytes));
             end = line.end;
-            count = line.number;
+            adopted.lines = line.number;
+            if !line.whole {
+                unfinished = Unfinished::Terminator;
+            }
         }
         let rest = lines.offset();
         drop(lines);
-        if torn {
-            self.cut_off(&self.names.records, end, "records")?;
-        } else {
-            end = rest;
+        match unfinished {
+            Unfinished::Nothing => end = rest,
+            Unfinished::Torn => self.cut_off(&self.names.records, end, "records")?,
+            Unfinished::Terminator => end += self.terminate()?,
         }
-        digests.into_iter().for_each(|digest| self.queue_adopted(digest));
+        let before = (self.at.records_end, self.at.lines);
         self.at.records_end = end;
-        self.at.lines += count;
-        self.write_pending()
+        let written = self.write(&mut adopted);
+        if written.is_err() {
+            (self.at.records_end, self.at.lines) = before;
+        }
+        written
+    }
+
+    /// Ends the last line, a whole record that only lacks its line feed; gives the bytes added.
+    fn terminate(&self) -> Result<u64> {
+        let append = || folder::open_append(&self.names.records)?.write_all(b"\n");
+        append().map_err(|error| self.io(error))?;
+        Ok(1)
     }
 
     /// Waits while an unfinished line may still be finished by the original, which takes no lock
@@ -297,7 +339,7 @@ impl Writer {
         read().map_err(|error| self.io(error))
     }
 
-    fn length(&self, path: &std::path::Path) -> Result<u64> {
+    pub fn length(&self, path: &std::path::Path) -> Result<u64> {
         match std::fs::symlink_metadata(path) {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
@@ -306,7 +348,7 @@ impl Writer {
     }
 
     /// Moves the bytes of a file from `offset` on to `torn-<time>-<what>` in the log's folder.
-    fn cut_off(&self, path: &std::path::Path, offset: u64, what: &str) -> Result<()> {
+    pub fn cut_off(&self, path: &std::path::Path, offset: u64, what: &str) -> Result<()> {
         let wrap = |error| Error::io("move a torn end aside", path.display().to_string(), error);
         let mut file = folder::open_read(path).map_err(wrap)?;
         let mut bytes = Vec::new();
@@ -315,14 +357,18 @@ impl Writer {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let target = self.names.log.join(format!("torn-{}-{what}", now.as_nanos()));
         let mut aside = folder::create_new(&target).map_err(wrap)?;
-        aside.write_all(&bytes).and_then(|()| aside.sync_all()).map_err(wrap)?;
+        aside.write_all(&bytes).and_then(|()| aside.sync_all()).map_err(|error| {
+            // Half a copy is of no use; the bytes are still where they were.
+            let _ = std::fs::remove_file(&target);
+            wrap(error)
+        })?;
         folder::sync_folder(&self.names.log).map_err(wrap)?;
         let file = folder::open_append(path).map_err(wrap)?;
         file.set_len(offset).and_then(|()| file.sync_all()).map_err(wrap)
     }
 
     /// Whether the sheet that people see is the last one of the ledger.
-    fn check_sheet(&mut self) -> Result<()> {
+    pub fn check_sheet(&mut self) -> Result<()> {
         let shown = folder::read_if_there(&self.names.sheet).map_err(|error| self.io(error))?;
         let Some(last) = self.at.sheet else {
             return match shown {

@@ -19,10 +19,11 @@ const OPERATION: &str = "read the log";
 /// Takes rows until it breaks off.
 pub(super) type Sink<'s> = &'s mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
 
-/// Whether the folder has nothing of the project.
+/// Whether the folder has nothing of the project; an append that failed may leave empty files.
 pub(super) fn is_absent(names: &Names) -> Result<bool> {
     for path in [names.ledger(), names.records.clone(), names.sheet.clone()] {
         match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() && found.len() == 0 && path != names.sheet => {}
             Ok(_) => return Ok(false),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io(OPERATION, path.display().to_string(), error)),
@@ -101,9 +102,9 @@ impl Scan<'_> {
                 Step::Next => {}
                 Step::Stop => return Ok(ControlFlow::Break(())),
                 Step::Mismatch => {
-                    let index = pair.index;
+                    let (index, limit) = (pair.index, pairs.limit);
                     drop(pairs);
-                    return self.aligned(index);
+                    return self.aligned(index, limit);
                 }
             }
         }
@@ -214,9 +215,9 @@ impl Scan<'_> {
 
     /// Reads on from entry `from`, whose line is not where it should be, with the lines paired by
     /// their digests.
-    fn aligned(&mut self, from: u64) -> Result<ControlFlow<()>> {
-        let mut alignment = Alignment::of(self.names, from)?;
-        let mut ledger = Pairs::open(self.names)?;
+    fn aligned(&mut self, from: u64, limit: u64) -> Result<ControlFlow<()>> {
+        let mut alignment = Alignment::of(self.names, from, limit)?;
+        let mut ledger = Pairs::open_until(self.names, limit)?;
         while let Some(pair) = ledger.next_pair()? {
             if pair.index < from {
                 continue;

@@ -4,19 +4,21 @@
 //! a line without an entry, which is adopted, and never an entry without its line.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom};
 use std::sync::Arc;
 
 use quark_trace_core::ids::ProjectId;
-use quark_trace_core::ledger::merkle::leaf_hash;
-use quark_trace_core::ledger::{Digest, Kind, entry};
-use quark_trace_core::record::RECORD_LIMIT;
+use quark_trace_core::ledger::{Digest, Kind};
 use quark_trace_core::verify::header_object;
 
+use super::batch;
 use super::folder::{self, Names};
-use super::ids::RecordIds;
+use super::ids::{Admission, RecordIds};
 use super::lease::Lease;
+use super::pairs::Pairs;
+use super::pending::Pending;
 use super::seal::Seal;
+use super::span::Span;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
@@ -34,8 +36,12 @@ pub(super) struct Writer {
     pub at: State,
     pub files: Option<Files>,
     pub seal: Seal,
-    pub ids: Option<RecordIds>,
+    ids: RecordIds,
+    /// What is buffered.
     pending: Pending,
+    /// Where the log ended before a write of buffered records that could not be taken back: some of
+    /// them may be there.
+    doubt: Option<State>,
     /// Set when the system could not flush what was acknowledged: nothing is acknowledged after.
     pub broken: Option<String>,
 }
@@ -45,19 +51,9 @@ pub(super) struct Files {
     pub records: Arc<File>,
     pub ledger: Arc<File>,
     pub lease: Lease,
-    process: u32,
+    batch: File,
     /// Whether the files were read up to their end once.
     pub loaded: bool,
-}
-
-/// Bytes that are encoded but not yet written.
-#[derive(Debug, Default)]
-struct Pending {
-    records: Vec<u8>,
-    ledger: Vec<u8>,
-    leaves: Vec<Digest>,
-    lines: u64,
-    sheet: Option<Digest>,
 }
 
 impl Writer {
@@ -69,8 +65,9 @@ impl Writer {
             at: State::default(),
             files: None,
             seal: Seal::default(),
-            ids: None,
+            ids: RecordIds::default(),
             pending: Pending::default(),
+            doubt: None,
             broken: None,
         }
     }
@@ -81,15 +78,19 @@ impl Writer {
     }
 
     pub fn has_pending(&self) -> bool {
-        !self.pending.leaves.is_empty()
+        !self.pending.is_empty()
     }
 
     /// Encodes records and leaves them in memory.
     pub fn buffer(&mut self, entries: &[NewEntry<'_>]) -> Result<Appended> {
-        check_sizes(entries)?;
-        self.check_usable().map_err(|error| error.with_outcome(Outcome::NotWritten))?;
+        self.check_usable().map_err(not_written)?;
+        if self.at.range.size() == 0 {
+            // Finds out where the log ends, so that the size in the answer counts its header.
+            self.hold().and_then(|()| self.begin_log()).map_err(not_written)?;
+            self.give_way();
+        }
         if self.pending.records.len() >= BUFFER_LIMIT {
-            self.flush().map_err(|error| error.with_outcome(Outcome::NotWritten))?;
+            self.flush().map_err(not_written)?;
         }
         entries.iter().for_each(|entry| self.pending.push(entry));
         Ok(Appended { size: self.size(), existing: Vec::new() })
@@ -97,66 +98,109 @@ impl Writer {
 
     /// Appends and hands everything to the operating system.
     pub fn append(&mut self, commit: &Commit<'_>) -> Result<Appended> {
-        check_sizes(commit.entries)?;
-        let ready = self.flush().and_then(|()| self.hold());
-        ready.map_err(|error| error.with_outcome(Outcome::NotWritten))?;
+        self.flush().and_then(|()| self.hold()).map_err(not_written)?;
         let appended = self.append_held(commit);
         self.give_way();
         appended
     }
 
     fn append_held(&mut self, commit: &Commit<'_>) -> Result<Appended> {
-        let not_written = |error: Error| error.with_outcome(Outcome::NotWritten);
         let actual = self.at.range.size();
         if commit.expected.is_some_and(|expected| expected != actual) {
             let message = format!("the log has {actual} entries by now; look again and retry");
             return Err(not_written(Error::new(ErrorKind::Conflict { actual }, APPEND, message)));
         }
-        let mut existing = Vec::new();
-        self.begin_log().map_err(not_written)?;
-        for (place, entry) in commit.entries.iter().enumerate() {
-            if let Some(index) = self.known(entry).inspect_err(|_| self.pending.clear())? {
-                existing.push((place, index));
-                continue;
-            }
-            if !entry.kind.is_record() {
-                let stored = self.store_object(entry);
-                stored.inspect_err(|_| self.pending.clear()).map_err(not_written)?;
-            }
-            self.pending.push(entry);
+        let mut admission = self.admit(commit.entries).map_err(not_written)?;
+        for entry in commit.entries.iter().filter(|entry| !entry.kind.is_record()) {
+            self.store_object(entry).map_err(not_written)?;
         }
-        let written = self.write_pending();
-        if written.is_err() {
-            // The caller is told; keeping the bytes would write them behind its back.
-            self.pending.clear();
-            self.ids = None;
-        }
+        // Nothing is buffered now, so that its memory can be used.
+        let mut batch = std::mem::take(&mut self.pending);
+        let written = self.encode(commit, &admission, &mut batch).and_then(|()| {
+            if batch.leaves.len() > 1 {
+                self.plan(&batch)?;
+            }
+            self.write(&mut batch)
+        });
+        batch.clear();
+        self.pending = batch;
         written?;
+        let existing = std::mem::take(&mut admission.existing);
+        self.ids.note(admission, &self.at);
         self.show_sheet(commit.entries)?;
         Ok(Appended { size: self.at.range.size(), existing })
     }
 
-    /// The index of a record that is there already.
-    fn known(&mut self, entry: &NewEntry<'_>) -> Result<Option<u64>> {
-        let Some(record_id) = entry.record_id else { return Ok(None) };
-        if self.ids.is_none() {
-            self.ids = Some(RecordIds::read(&self.names, self.at.range.size())?);
+    /// Which records are there already.
+    fn admit(&mut self, entries: &[NewEntry<'_>]) -> Result<Admission> {
+        if entries.iter().all(|entry| entry.record_id.is_none()) {
+            return Ok(Admission::default());
         }
-        let next = self.size();
-        let ids = self.ids.as_mut().expect("read above");
-        ids.admit(record_id, entry.digest, next)
+        self.ids.read_on(&self.names, &self.at)?;
+        self.ids.admit(entries, self.at.range.size().max(1))
+    }
+
+    fn encode(
+        &self,
+        commit: &Commit<'_>,
+        admission: &Admission,
+        batch: &mut Pending,
+    ) -> Result<()> {
+        if self.at.range.size() == 0 {
+            self.encode_header(batch).map_err(not_written)?;
+        }
+        let mut existing = admission.existing.iter().map(|(place, _)| *place).peekable();
+        for (place, entry) in commit.entries.iter().enumerate() {
+            if existing.next_if_eq(&place).is_none() {
+                batch.push(entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, batch: &Pending) -> Result<()> {
+        let Some(files) = &self.files else { return Ok(()) };
+        batch::plan(&files.batch, &self.at, batch).map_err(|error| not_written(self.io(error)))
     }
 
     /// Writes what is buffered. After a failure it stays buffered, to be tried again.
     pub fn flush(&mut self) -> Result<()> {
-        if !self.has_pending() {
+        if self.pending.is_empty() {
             return Ok(());
         }
         self.hold()?;
         self.begin_log()?;
-        self.write_pending()?;
+        self.drop_written()?;
+        let before = self.at.clone();
+        let mut buffered = std::mem::take(&mut self.pending);
+        let written = self.write(&mut buffered);
+        self.pending = buffered;
+        match &written {
+            Ok(()) => self.pending.clear(),
+            Err(error) if error.outcome() != Some(Outcome::NotWritten) => self.doubt = Some(before),
+            Err(_) => {}
+        }
         self.give_way();
+        written
+    }
+
+    /// Forgets buffered records that a write which seemed to fail has brought into the log.
+    fn drop_written(&mut self) -> Result<()> {
+        let Some(before) = self.doubt.take() else { return Ok(()) };
+        let read = self.objects_after(&before);
+        let written = read.inspect_err(|_| self.doubt = Some(before))?;
+        self.pending = self.pending.without(&|digest| written.contains(&digest));
         Ok(())
+    }
+
+    fn objects_after(&self, before: &State) -> Result<std::collections::HashSet<Digest>> {
+        let size = before.range.size();
+        let mut pairs = Pairs::open_at(&self.names, size, before.ledger_end, before.records_end)?;
+        let mut found = std::collections::HashSet::new();
+        while let Some(pair) = pairs.next_pair()? {
+            found.extend(pair.entry.map(|entry| entry.object));
+        }
+        Ok(found)
     }
 
     /// Takes the lock and takes note of what others wrote meanwhile.
@@ -180,7 +224,11 @@ impl Writer {
         if !moved {
             return Ok(());
         }
-        let followed = self.catch_up();
+        let sheet = self.at.sheet;
+        let followed = self.catch_up().and_then(|()| {
+            // Whoever appended a sheet may have been killed before showing it.
+            if self.at.sheet == sheet { Ok(()) } else { self.check_sheet() }
+        });
         if followed.is_err() {
             self.close_files();
         }
@@ -201,10 +249,25 @@ impl Writer {
         }
     }
 
+    /// Frees the lock.
+    pub fn let_go(&mut self) {
+        if let Some(files) = &mut self.files
+            && files.lease.free().is_err()
+        {
+            self.close_files();
+        }
+    }
+
     /// Forgets the handles and with them the lock; the next write opens and reads anew.
     pub fn close_files(&mut self) {
         self.files = None;
-        self.ids = None;
+        self.ids = RecordIds::default();
+    }
+
+    /// Ends all writing by this handle: the system could not flush what was acknowledged.
+    pub fn break_off(&mut self, error: &io::Error) {
+        self.broken = Some(error.to_string());
+        self.close_files();
     }
 
     fn check_usable(&self) -> Result<()> {
@@ -215,30 +278,25 @@ impl Writer {
             );
             return Err(Error::new(ErrorKind::Io, APPEND, message).on(path(&self.names)));
         }
-        if self.files.as_ref().is_some_and(|files| files.process != std::process::id()) {
-            let message = "the store was opened before this process was forked; open it again here";
-            return Err(Error::new(ErrorKind::Unsupported, APPEND, message));
-        }
         Ok(())
     }
 
-    /// Writes the header entry when the log has none yet; buffered entries stay buffered.
-    fn begin_log(&mut self) -> Result<()> {
+    /// Writes the header entry when the log has none yet.
+    pub fn begin_log(&mut self) -> Result<()> {
         if self.at.range.size() > 0 {
             return Ok(());
         }
-        let buffered = std::mem::take(&mut self.pending);
-        let written = self.write_header();
-        self.pending = buffered;
-        written
+        let mut header = Pending::default();
+        self.encode_header(&mut header)?;
+        self.write(&mut header)
     }
 
-    pub fn write_header(&mut self) -> Result<()> {
-        let header = header_object(&self.project);
-        let header = NewEntry::new(Kind::Log, &header);
+    fn encode_header(&self, batch: &mut Pending) -> Result<()> {
+        let object = header_object(&self.project);
+        let header = NewEntry::new(Kind::Log, &object);
         self.store_object(&header)?;
-        self.pending.push(&header);
-        self.write_pending()
+        batch.push(&header);
+        Ok(())
     }
 
     /// Keeps an object that is no record under its digest, durably.
@@ -248,77 +306,82 @@ impl Writer {
             let folder = target.parent().unwrap_or(&self.names.log);
             folder::create_private_folder(folder)?;
             if folder::read_if_there(&target)?.is_some_and(|bytes| bytes == entry.object) {
-                return Ok(());
+                // An earlier attempt may have failed before its name was durable.
+                return folder::sync_folder(folder);
             }
-            folder::replace(&target, entry.object, true)?;
-            folder::sync_folder(&self.names.log.join("objects"))
+            folder::replace(&target, entry.object, true)
         };
         write().map_err(|error| Error::io("keep an object", target.display().to_string(), error))
     }
 
     /// Shows the last sheet of a commit under the name that the original uses.
-    fn show_sheet(&self, entries: &[NewEntry<'_>]) -> Result<()> {
+    fn show_sheet(&mut self, entries: &[NewEntry<'_>]) -> Result<()> {
         let Some(sheet) = entries.iter().rfind(|entry| entry.kind.is_sheet()) else {
             return Ok(());
         };
-        folder::replace(&self.names.sheet, sheet.object, true).map_err(|error| {
+        let shown = folder::replace(&self.names.sheet, sheet.object, true);
+        shown.map_err(|error| {
+            // The next append opens the log anew and shows it then.
+            self.close_files();
             Error::io("show the fact sheet", self.names.sheet.display().to_string(), error)
                 .with_outcome(Outcome::Unknown)
         })
     }
 
-    /// Writes the pending bytes: records, then ledger; on failure both files get their old length.
-    pub fn write_pending(&mut self) -> Result<()> {
-        let Some(files) = &self.files else { return Ok(()) };
-        let records = Span::write(&files.records, self.at.records_end, &self.pending.records, true);
+    /// Writes encoded bytes: records, then ledger; on failure both files get their old length.
+    /// An error always says whether they were written.
+    pub fn write(&mut self, pending: &mut Pending) -> Result<()> {
+        let Some(files) = &self.files else { return Err(not_written(self.closed())) };
+        let records = Span::write(&files.records, self.at.records_end, &pending.records, true);
         if records.failed.is_none() && records.displaced {
-            return self.write_displaced();
+            return self
+                .write_displaced(pending)
+                .map_err(|error| error.with_outcome(Outcome::Unknown));
         }
         let ledger = match records.failed {
-            None => Span::write(&files.ledger, self.at.ledger_end, &self.pending.ledger, false),
+            None => Span::write(&files.ledger, self.at.ledger_end, &pending.ledger, false),
             Some(_) => Span::default(),
         };
         let Some(error) = records.failed.as_ref().or(ledger.failed.as_ref()) else {
-            self.note_written();
+            self.note_written(pending);
             return Ok(());
         };
         let undone = ledger.undo(&files.ledger).and_then(|()| records.undo(&files.records));
         let outcome = if undone.is_ok() { Outcome::NotWritten } else { Outcome::Unknown };
-        let error = io::Error::new(error.kind(), error.to_string());
+        let error = match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
         // Whatever state the files are in, the next append finds it out from the files.
         self.close_files();
         Err(self.io(error).with_outcome(outcome))
     }
 
-    fn note_written(&mut self) {
-        let pending = &mut self.pending;
-        pending.leaves.drain(..).for_each(|leaf| self.at.range.push(leaf));
+    fn note_written(&mut self, pending: &Pending) {
+        pending.leaves.iter().for_each(|leaf| self.at.range.push(*leaf));
         self.at.records_end += pending.records.len() as u64;
         self.at.ledger_end += pending.ledger.len() as u64;
         self.at.lines += pending.lines;
-        self.at.sheet = pending.sheet.take().or(self.at.sheet);
-        pending.clear();
+        self.at.sheet = pending.sheet.or(self.at.sheet);
     }
 
     /// A program that does not know the lock (quark-trace 0.1.0) wrote in front of our lines at the
     /// same moment. All lines are in the file, so they get their entries in the order of the file.
-    fn write_displaced(&mut self) -> Result<()> {
-        let pending = std::mem::take(&mut self.pending);
-        self.catch_up()?;
-        self.pending = pending.without_records();
-        self.write_pending()
+    fn write_displaced(&mut self, pending: &Pending) -> Result<()> {
+        let before = self.at.clone();
+        self.ids = RecordIds::default();
+        let caught = self.catch_up().and_then(|()| self.objects_after(&before));
+        let found = caught.inspect_err(|_| self.close_files())?;
+        if !pending.without(&|digest| found.contains(&digest)).records.is_empty() {
+            self.close_files();
+            return Err(self.io(io::Error::other("the system did not write what it said it wrote")));
+        }
+        let mut rest = pending.without_records();
+        if rest.is_empty() { Ok(()) } else { self.write(&mut rest) }
     }
 
-    /// Queues one entry whose object is in its place already.
-    pub fn queue(&mut self, entry: &NewEntry<'_>) {
-        self.pending.push_entry(entry);
-    }
-
-    /// Queues the entry of a record line that is in the file already.
-    pub fn queue_adopted(&mut self, digest: Digest) {
-        let object: &[u8] = &[];
-        let (kind, attributes, record_id) = (Kind::RecordAdopted, "", None);
-        self.pending.push_entry(&NewEntry { kind, object, digest, attributes, record_id });
+    pub fn closed(&self) -> Error {
+        self.io(io::Error::other("the files were closed meanwhile"))
     }
 
     pub fn io(&self, error: io::Error) -> Error {
@@ -327,6 +390,10 @@ impl Writer {
 }
 
 pub(super) const APPEND: &str = "append to the log";
+
+fn not_written(error: Error) -> Error {
+    error.with_outcome(Outcome::NotWritten)
+}
 
 impl Files {
     fn open(names: &Names) -> io::Result<Self> {
@@ -339,9 +406,10 @@ impl Files {
         let lease = Lease::open(&names.log)?;
         let records = Arc::new(folder::open_append(&names.records)?);
         let ledger = Arc::new(folder::open_append(&names.ledger())?);
+        let batch = folder::open_write(&names.batch())?;
         folder::sync_folder(&names.log)?;
         folder::sync_folder(names.log.parent().unwrap_or(&names.log))?;
-        Ok(Self { records, ledger, lease, process: std::process::id(), loaded: false })
+        Ok(Self { records, ledger, lease, batch, loaded: false })
     }
 
     /// Whether somebody wrote since. The ledger has no writers but ours, so that it cannot have
@@ -349,109 +417,6 @@ impl Files {
     fn moved(&self, at: &State, fresh: bool) -> io::Result<bool> {
         let end = |mut file: &File| file.seek(SeekFrom::End(0));
         Ok(end(&self.records)? != at.records_end || fresh && end(&self.ledger)? != at.ledger_end)
-    }
-}
-
-impl Pending {
-    fn push(&mut self, entry: &NewEntry<'_>) {
-        if entry.kind.is_record() {
-            self.records.extend_from_slice(entry.object);
-            self.records.push(b'\n');
-            self.lines += 1;
-        }
-        self.push_entry(entry);
-    }
-
-    fn push_entry(&mut self, new: &NewEntry<'_>) {
-        let start = self.ledger.len();
-        entry::write(&mut self.ledger, new.kind, new.digest);
-        self.ledger.extend_from_slice(new.attributes.as_bytes());
-        self.leaves.push(leaf_hash(&self.ledger[start..]));
-        self.ledger.push(b'\n');
-        if new.kind.is_sheet() {
-            self.sheet = Some(new.digest);
-        }
-    }
-
-    /// The entries that are not about records.
-    fn without_records(self) -> Self {
-        let mut kept = Self { sheet: self.sheet, ..Self::default() };
-        for line in self.ledger.split_inclusive(|&byte| byte == b'\n') {
-            if !line.starts_with(b"record") {
-                kept.leaves.push(leaf_hash(&line[..line.len() - 1]));
-                kept.ledger.extend_from_slice(line);
-            }
-        }
-        kept
-    }
-
-    fn clear(&mut self) {
-        self.records.clear();
-        self.ledger.clear();
-        self.leaves.clear();
-        self.lines = 0;
-        self.sheet = None;
-    }
-}
-
-fn check_sizes(entries: &[NewEntry<'_>]) -> Result<()> {
-    let Some(large) = entries.iter().find(|entry| entry.object.len() > RECORD_LIMIT) else {
-        return Ok(());
-    };
-    let message = format!(
-        "it is {} bytes, the limit is {RECORD_LIMIT}; log a digest or a path instead",
-        large.object.len()
-    );
-    Err(Error::new(ErrorKind::TooLarge, APPEND, message).with_outcome(Outcome::NotWritten))
-}
-
-/// What became of bytes that were to be written at the end of a file.
-#[derive(Debug, Default)]
-struct Span {
-    start: u64,
-    written: u64,
-    /// Whether another program's bytes lie between `start` and ours.
-    displaced: bool,
-    failed: Option<io::Error>,
-}
-
-impl Span {
-    /// `shared`: programs that do not know the lock may write to the file too.
-    fn write(mut file: &File, start: u64, bytes: &[u8], shared: bool) -> Self {
-        let mut span = Self { start, ..Self::default() };
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match file.write(rest) {
-                Ok(0) => span.failed = Some(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    span.written += count as u64;
-                    rest = &rest[count..];
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => span.failed = Some(error),
-            }
-            if span.failed.is_some() {
-                return span;
-            }
-        }
-        if shared && !bytes.is_empty() {
-            match file.stream_position() {
-                Ok(end) => span.displaced = end != start + span.written,
-                Err(error) => span.failed = Some(error),
-            }
-        }
-        span
-    }
-
-    /// Gives the file its old length back; refused when somebody else's bytes are behind it.
-    fn undo(&self, file: &File) -> io::Result<()> {
-        if self.written == 0 {
-            return Ok(());
-        }
-        if file.metadata()?.len() != self.start + self.written {
-            return Err(io::Error::other("another program wrote to the file at the same moment"));
-        }
-        file.set_len(self.start)
     }
 }
 

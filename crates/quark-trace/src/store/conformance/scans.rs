@@ -1,0 +1,69 @@
+//! Which rows a scan gives.
+
+use std::ops::ControlFlow;
+
+use quark_trace_core::ledger::Kind;
+
+use super::{Place, Seen, all, append, new_record, project, record, scan};
+use crate::store::{NewEntry, Plan, Row, Select};
+
+fn filled(place: &Place) -> Vec<Seen> {
+    let (store, project) = (place(), project());
+    for n in 0..12 {
+        let line = record(&project, &format!("r{n}"), "x");
+        let sheet = format!("sheet {n}");
+        let sheet = NewEntry::new(Kind::Sheet, sheet.as_bytes());
+        let entries = [new_record(&line), sheet];
+        let entries = if n % 3 == 0 { &entries[..] } else { &entries[..1] };
+        append(store.as_ref(), &project, entries).unwrap();
+    }
+    all(store.as_ref(), &project)
+}
+
+pub(super) fn plans(place: &Place) {
+    let rows = filled(place);
+    let (store, project) = (place(), project());
+    assert_eq!(rows.len(), 17);
+    let selected: [(Select, &[u8]); 3] =
+        [(Select::All, b""), (Select::Records, b"record"), (Select::Sheets, b"sheet")];
+    for (select, kind) in selected {
+        for from in 0..=rows.len() as u64 + 1 {
+            let wanted: Vec<_> = rows
+                .iter()
+                .filter(|seen| seen.index >= from && seen.line.starts_with(kind))
+                .cloned()
+                .collect();
+            assert_eq!(scan(store.as_ref(), &project, from, select), wanted, "{select:?} {from}");
+        }
+    }
+}
+
+pub(super) fn break_off(place: &Place) {
+    let rows = filled(place).len();
+    let (store, project) = (place(), project());
+    for stop in 1..=rows {
+        let mut taken = 0;
+        let scanned = store.scan(&project, &Plan::default(), &mut |_| {
+            taken += 1;
+            if taken == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        scanned.unwrap();
+        assert_eq!(taken, stop, "rows came after the sink had broken off");
+    }
+}
+
+pub(super) fn nested(place: &Place) {
+    let rows = filled(place).len();
+    let (store, project) = (place(), project());
+    let mut outer = 0;
+    let scanned = store.scan(&project, &Plan::default(), &mut |row| {
+        if let Row::Entry { index, .. } = row {
+            outer += 1;
+            assert!(store.head(&project).unwrap().is_some());
+            assert_eq!(scan(store.as_ref(), &project, index, Select::All)[0].index, index);
+        }
+        ControlFlow::Continue(())
+    });
+    scanned.unwrap();
+    assert_eq!(outer, rows);
+}

@@ -1,0 +1,89 @@
+//! Entries that are encoded but not yet written.
+
+use quark_trace_core::ledger::merkle::leaf_hash;
+use quark_trace_core::ledger::{Digest, Entry, Kind, entry};
+
+use crate::store::NewEntry;
+
+/// Bytes for both files and what they mean for the tree.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub records: Vec<u8>,
+    pub ledger: Vec<u8>,
+    pub leaves: Vec<Digest>,
+    pub lines: u64,
+    pub sheet: Option<Digest>,
+}
+
+impl Pending {
+    pub fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
+    /// Encodes an entry and, for a record, its line.
+    pub fn push(&mut self, entry: &NewEntry<'_>) {
+        if entry.kind.is_record() {
+            self.records.extend_from_slice(entry.object);
+            self.records.push(b'\n');
+            self.lines += 1;
+        }
+        self.push_entry(entry);
+    }
+
+    /// Encodes an entry whose object is in its place already.
+    pub fn push_entry(&mut self, new: &NewEntry<'_>) {
+        let start = self.ledger.len();
+        entry::write(&mut self.ledger, new.kind, new.digest);
+        self.ledger.extend_from_slice(new.attributes.as_bytes());
+        self.leaves.push(leaf_hash(&self.ledger[start..]));
+        self.ledger.push(b'\n');
+        if new.kind.is_sheet() {
+            self.sheet = Some(new.digest);
+        }
+    }
+
+    /// The entry of a record line that is in the file already.
+    pub fn push_adopted(&mut self, digest: Digest) {
+        let object: &[u8] = &[];
+        let (kind, attributes, record_id) = (Kind::RecordAdopted, "", None);
+        self.push_entry(&NewEntry { kind, object, digest, attributes, record_id });
+    }
+
+    /// The entries whose objects are files of their own.
+    pub fn without_records(&self) -> Self {
+        let mut kept = Self { sheet: self.sheet, ..Self::default() };
+        for line in self.ledger.split_inclusive(|&byte| byte == b'\n') {
+            if !line.starts_with(b"record") && !line.starts_with(b"log ") {
+                kept.leaves.push(leaf_hash(&line[..line.len() - 1]));
+                kept.ledger.extend_from_slice(line);
+            }
+        }
+        kept
+    }
+
+    /// Buffered records but those that `written` says are in the log.
+    pub fn without(&self, written: &dyn Fn(Digest) -> bool) -> Self {
+        let mut kept = Self::default();
+        let ledger = self.ledger.split_inclusive(|&byte| byte == b'\n');
+        let records = self.records.split_inclusive(|&byte| byte == b'\n');
+        for ((line, record), leaf) in ledger.zip(records).zip(&self.leaves) {
+            let entry = Entry::parse(&line[..line.len() - 1]);
+            if entry.is_ok_and(|entry| written(entry.object)) {
+                continue;
+            }
+            kept.ledger.extend_from_slice(line);
+            kept.records.extend_from_slice(record);
+            kept.leaves.push(*leaf);
+            kept.lines += 1;
+        }
+        kept
+    }
+
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.ledger.clear();
+        self.leaves.clear();
+        self.lines = 0;
+        self.sheet = None;
+    }
+}
