@@ -34,11 +34,11 @@ pub fn decode<'py>(
     while let Some(event) = scanner.next_event().map_err(fault)? {
         let value = match event {
             Event::ObjectStart => {
-                open.push(Container::Object { dict: PyDict::new(py), key: None });
+                open.push(Container::Object { dict: new_dict(py, mutability)?, key: None });
                 continue;
             }
             Event::ArrayStart => {
-                open.push(Container::Array(PyList::empty(py)));
+                open.push(Container::Array(new_list(py, mutability)?));
                 continue;
             }
             Event::Key(text) => {
@@ -48,8 +48,8 @@ pub fn decode<'py>(
                 continue;
             }
             Event::ObjectEnd | Event::ArrayEnd => match open.pop() {
-                Some(Container::Object { dict, .. }) => close_object(dict, mutability)?,
-                Some(Container::Array(list)) => close_array(list, mutability)?,
+                Some(Container::Object { dict, .. }) => close_object(dict)?,
+                Some(Container::Array(list)) => list.into_any(),
                 None => continue,
             },
             Event::String(text) => string(py, &text)?.into_any(),
@@ -94,7 +94,23 @@ fn number<'py>(py: Python<'py>, number: Number<'_>) -> PyResult<Bound<'py, PyAny
     })
 }
 
-fn close_object(dict: Bound<'_, PyDict>, mutability: Mutability) -> PyResult<Bound<'_, PyAny>> {
+/// Frozen containers are filled here, below the methods that refuse it to everyone else.
+fn new_dict<'py>(py: Python<'py>, mutability: Mutability) -> PyResult<Bound<'py, PyDict>> {
+    match mutability {
+        Mutability::Plain => Ok(PyDict::new(py)),
+        Mutability::Frozen => Ok(FROZEN_DICT.bind(py)?.call0()?.cast_into::<PyDict>()?),
+    }
+}
+
+fn new_list<'py>(py: Python<'py>, mutability: Mutability) -> PyResult<Bound<'py, PyList>> {
+    match mutability {
+        Mutability::Plain => Ok(PyList::empty(py)),
+        Mutability::Frozen => Ok(FROZEN_LIST.bind(py)?.call0()?.cast_into::<PyList>()?),
+    }
+}
+
+/// The dictionary, or the float that it stands for.
+fn close_object(dict: Bound<'_, PyDict>) -> PyResult<Bound<'_, PyAny>> {
     let py = dict.py();
     if dict.len() == 1
         && let Some(tagged) = dict.get_item("$numberDouble")?
@@ -110,17 +126,7 @@ fn close_object(dict: Bound<'_, PyDict>, mutability: Mutability) -> PyResult<Bou
             return Ok(PyFloat::new(py, value).into_any());
         }
     }
-    match mutability {
-        Mutability::Plain => Ok(dict.into_any()),
-        Mutability::Frozen => FROZEN_DICT.bind(py)?.call1((dict,)),
-    }
-}
-
-fn close_array(list: Bound<'_, PyList>, mutability: Mutability) -> PyResult<Bound<'_, PyAny>> {
-    match mutability {
-        Mutability::Plain => Ok(list.into_any()),
-        Mutability::Frozen => FROZEN_LIST.bind(list.py())?.call1((list,)),
-    }
+    Ok(dict.into_any())
 }
 
 fn fault(fault: Fault) -> PyErr {
