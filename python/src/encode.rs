@@ -11,6 +11,9 @@ use quark_trace::core::record::{DEPTH_LIMIT, RECORD_LIMIT};
 use crate::numbers::write_integer;
 use crate::python::{DATE, DECIMAL, ENUM, MAPPING, PURE_PATH, TIME, UUID};
 
+/// How many parts of a path are shown.
+const PATH_SHOWN: usize = 12;
+
 /// Why a value cannot be logged, and where in the payload it stands.
 #[derive(Debug)]
 pub struct Refused {
@@ -29,9 +32,13 @@ impl Refused {
         self
     }
 
-    /// One sentence: where, what, and what to do.
+    /// One sentence: where, what, and what to do. The middle of a long path is left out.
     pub fn sentence(&self) -> String {
-        let path: String = self.path.iter().rev().map(String::as_str).collect();
+        let parts: Vec<&str> = self.path.iter().rev().map(String::as_str).collect();
+        let path = match parts.len() {
+            0..=PATH_SHOWN => parts.concat(),
+            all => format!("{}…{}", parts[..4].concat(), parts[all - 2..].concat()),
+        };
         format!("payload{path} {}", self.reason)
     }
 }
