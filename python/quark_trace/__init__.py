@@ -44,9 +44,14 @@ from quark_trace.trace.trace_log import TraceLog
 
 __version__ = _core.__version__
 
-# Training frameworks fork. Before that every log lets go of its locks, and the child opens anew.
+# Training frameworks fork. Before that every log lets go of its locks, and the child opens anew. The
+# parent does so once more: another thread may have taken a lock in between.
 if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(before=_core.before_fork, after_in_child=_core.after_fork_in_child)
+    _os.register_at_fork(
+        before=_core.before_fork,
+        after_in_parent=_core.before_fork,
+        after_in_child=_core.after_fork_in_child,
+    )
 
 __all__ = [
     "BackendError",

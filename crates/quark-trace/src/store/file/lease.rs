@@ -109,6 +109,14 @@ impl Lease {
     }
 }
 
+impl Drop for Lease {
+    /// Closing the file would not do: a forked child may have inherited it, and with it the lock.
+    fn drop(&mut self) {
+        // A lock that cannot be freed goes with the process.
+        let _ = self.free();
+    }
+}
+
 fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
