@@ -78,6 +78,7 @@ def docs() -> list[Step]:
     return [
         Step("reference", ["cargo", "doc", "--workspace", "--lib", "--no-deps", "--locked"],
              {"RUSTDOCFLAGS": "-D warnings"}),
+        set_up("venv", "command"),
         folder_step("examples", "tests/docs", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
                                                "tests/docs"]),
     ]
