@@ -77,7 +77,7 @@ def crash() -> list[Step]:
 def docs() -> list[Step]:
     return [
         Step("reference", ["cargo", "doc", "--workspace", "--lib", "--no-deps", "--locked"],
-             {"RUSTDOCFLAGS": "-D warnings"}),
+             {"RUSTDOCFLAGS": "-D warnings -A rustdoc::private-intra-doc-links"}),
         set_up("venv", "command"),
         folder_step("examples", "tests/docs", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
                                                "tests/docs"]),

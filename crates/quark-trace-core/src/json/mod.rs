@@ -2,7 +2,7 @@
 //!
 //! [`Scanner`] reads the superset that Python's `json.loads` accepts (bare `NaN` and infinities,
 //! integers of any size, lone surrogates, repeated keys) at any depth without recursion.
-//! [`write`] makes what Python's `json.dumps` makes, byte for byte, and valid RFC 8259 always.
+//! [`mod@write`] makes what Python's `json.dumps` makes, byte for byte, and valid RFC 8259 always.
 
 mod levels;
 mod scan;
