@@ -24,3 +24,8 @@ pub use log::TraceLog;
 pub use project::{Project, SheetVersion, Summary};
 pub use quark_trace_core as core;
 pub use record::{Record, members};
+
+/// The Rust examples of the README, which run with those of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
