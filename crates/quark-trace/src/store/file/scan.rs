@@ -63,9 +63,14 @@ fn text(path: &std::path::Path) -> Result<Option<String>> {
 
 /// See [`crate::store::Store::scan`].
 pub(super) fn scan(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
-    let ledger = folder::open_read(&names.ledger());
-    if ledger.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return scan_legacy(names, plan, sink);
+    match folder::open_read(&names.ledger()) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return scan_legacy(names, plan, sink);
+        }
+        Err(error) => {
+            return Err(Error::io(OPERATION, names.ledger().display().to_string(), error));
+        }
     }
     let mut scan = Scan { names, plan, sink, sheet: None };
     scan.run().map(drop)

@@ -35,6 +35,9 @@ impl Span {
         }
         if shared && !bytes.is_empty() {
             match file.stream_position() {
+                Ok(end) if end < start + span.written => {
+                    span.failed = Some(io::Error::other("less was written than the system said"));
+                }
                 Ok(end) => span.displaced = end != start + span.written,
                 Err(error) => span.failed = Some(error),
             }
@@ -47,7 +50,7 @@ impl Span {
         if self.written == 0 {
             return Ok(());
         }
-        if file.metadata()?.len() != self.start + self.written {
+        if file.metadata()?.len() > self.start + self.written {
             return Err(io::Error::other("another program wrote to the file at the same moment"));
         }
         file.set_len(self.start)
