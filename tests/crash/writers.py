@@ -52,10 +52,11 @@ class Checked:
 class Writer:
     """One writing process; a thread takes down what it tells."""
 
-    def __init__(self, told: Told, lock: threading.Lock, arguments: list[str]) -> None:
+    def __init__(self, told: Told, lock: threading.Lock, arguments: list[str],
+                 under: tuple[str, ...] = ()) -> None:
         self.told, self.lock = told, lock
-        self.process = subprocess.Popen([PROGRAM, "append", *arguments], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([*under, PROGRAM, "append", *arguments],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.thread = threading.Thread(target=self._listen)
         self.thread.start()
 

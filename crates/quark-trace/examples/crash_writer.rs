@@ -8,7 +8,7 @@
 //!
 //! MODE is a comma-separated list of `os`, `sync` and `buffered` to choose from, `large` for records
 //! of up to 1 MB, `retry` for trying a failed append again, `sheet` for a fact sheet and schemas,
-//! `hold` for a stop of the whole process after each append. The same SEED gives the same appends.
+//! `paced` for a pause of 2 ms after each append, `hold` for a stop of the whole process after each append. The same SEED gives the same appends.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
@@ -141,6 +141,9 @@ fn append(store: &Arc<FileStore>, seed: u64, count: u64, mode: &str) -> Result<(
         let commit = Commit { entries: &entries, expected: None, durability };
         tell(&format!("try {ids}"));
         try_append(store, &commit, &ids, if has("retry") { TRIES } else { 1 })?;
+        if has("paced") {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         if has("hold") {
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
                 .expect("this process may be stopped");

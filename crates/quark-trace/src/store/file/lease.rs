@@ -41,19 +41,20 @@ impl Lease {
     }
 
     /// Takes the lock; `false` when it was held already, so that nobody can have written since.
-    pub fn take(&mut self) -> io::Result<bool> {
+    /// `meanwhile` is called every few milliseconds while it has to wait.
+    pub fn take(&mut self, meanwhile: &mut dyn FnMut()) -> io::Result<bool> {
         if self.held {
             return Ok(false);
         }
         if !try_lock(&self.lock)? {
             self.polite_until = Some(Instant::now() + POLITE);
-            self.wait()?;
+            self.wait(meanwhile)?;
         }
         self.held = true;
         Ok(true)
     }
 
-    fn wait(&mut self) -> io::Result<()> {
+    fn wait(&mut self, meanwhile: &mut dyn FnMut()) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_micros(20);
         let mut marked = false;
@@ -71,6 +72,7 @@ impl Lease {
                 Ok(false) => std::thread::sleep(pause),
                 Err(error) => break Err(error),
             }
+            meanwhile();
             pause = (pause * 2).min(Duration::from_millis(2));
         };
         if marked {

@@ -1,7 +1,6 @@
 //! One project's log as this process holds it: the writer, its background thread, and waiting for
 //! the disk together.
 
-use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,15 +10,13 @@ use quark_trace_core::ids::ProjectId;
 use super::folder::Names;
 use super::scan;
 use super::state::State;
-use super::writer::{APPEND, Writer};
+use super::writer::{APPEND, FLUSH_AFTER, Writer, sync_both};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 use crate::store::{Appended, Commit, Durability, Head, NewEntry};
 
 /// How often the background thread looks round while there is something to do.
 const TICK: Duration = Duration::from_millis(5);
-/// How long bytes may lie with the operating system alone.
-const FLUSH_AFTER: Duration = Duration::from_millis(50);
 /// How long entries may lie without a checkpoint while others come.
 const SEAL_AFTER: Duration = Duration::from_secs(1);
 
@@ -41,10 +38,6 @@ struct Inner {
     writer: Writer,
     /// Entries that are on the medium, by their count.
     durable: u64,
-    /// Whether a caller is flushing for all.
-    flushing: bool,
-    /// Since when bytes wait for the medium.
-    dirty_since: Option<Instant>,
     /// Since when entries wait for a checkpoint.
     unsealed_since: Option<Instant>,
     appended_since_tick: bool,
@@ -59,8 +52,6 @@ impl OpenLog {
             inner: Mutex::new(Inner {
                 writer: Writer::new(project, names, keys),
                 durable: 0,
-                flushing: false,
-                dirty_since: None,
                 unsealed_since: None,
                 appended_since_tick: false,
                 thread_sleeps: false,
@@ -139,7 +130,7 @@ impl OpenLog {
     fn wait_durable<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, size: u64) -> Result<()> {
         while inner.durable < size {
             inner.check_flushed()?;
-            inner = if inner.flushing {
+            inner = if inner.writer.flushing {
                 self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner)
             } else {
                 self.flush_to_medium(inner)?.0
@@ -156,7 +147,7 @@ impl OpenLog {
         &'a self,
         mut inner: MutexGuard<'a, Inner>,
     ) -> Result<(MutexGuard<'a, Inner>, State)> {
-        while inner.flushing {
+        while inner.writer.flushing {
             inner = self.flushed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         inner.check_flushed()?;
@@ -169,12 +160,12 @@ impl OpenLog {
         let at = inner.writer.at.clone();
         let Some(files) = &inner.writer.files else { return Err(inner.writer.closed()) };
         let (records, ledger) = (Arc::clone(&files.records), Arc::clone(&files.ledger));
-        inner.flushing = true;
-        inner.dirty_since = None;
+        inner.writer.flushing = true;
+        inner.writer.dirty_since = None;
         drop(inner);
         let result = sync_both(&records, &ledger);
         let mut inner = self.lock();
-        inner.flushing = false;
+        inner.writer.flushing = false;
         match &result {
             Ok(()) => inner.durable = inner.durable.max(at.range.size()),
             Err(error) => inner.writer.break_off(error),
@@ -284,7 +275,7 @@ impl OpenLog {
         inner.tick_lease();
         let passed = |since: Option<Instant>, limit| since.is_some_and(|at| at.elapsed() >= limit);
         let seal = passed(inner.unsealed_since, SEAL_AFTER);
-        if !seal && !passed(inner.dirty_since, FLUSH_AFTER) || inner.flushing {
+        if !seal && !passed(inner.writer.dirty_since, FLUSH_AFTER) || inner.writer.flushing {
             return inner;
         }
         let durable = match self.flush_to_medium(inner) {
@@ -315,9 +306,9 @@ impl OpenLog {
 impl Inner {
     fn note_appended(&mut self) {
         self.appended_since_tick = true;
-        if self.dirty_since.is_none() || self.unsealed_since.is_none() {
+        if self.writer.dirty_since.is_none() || self.unsealed_since.is_none() {
             let now = Instant::now();
-            self.dirty_since.get_or_insert(now);
+            self.writer.dirty_since.get_or_insert(now);
             self.unsealed_since.get_or_insert(now);
         }
     }
@@ -330,12 +321,14 @@ impl Inner {
     /// Tries again what failed in the background after another while.
     fn put_off(&mut self) {
         let now = Instant::now();
-        self.dirty_since = self.dirty_since.map(|_| now);
+        self.writer.dirty_since = self.writer.dirty_since.map(|_| now);
         self.unsealed_since = self.unsealed_since.map(|_| now);
     }
 
     fn needs_closing(&self) -> bool {
-        self.writer.has_pending() || self.unsealed_since.is_some() || self.dirty_since.is_some()
+        self.writer.has_pending()
+            || self.unsealed_since.is_some()
+            || self.writer.dirty_since.is_some()
     }
 
     fn is_idle(&self) -> bool {
@@ -372,10 +365,4 @@ impl Inner {
 /// Whether it is a record whose id nobody else can have.
 fn is_plain(entry: &NewEntry<'_>) -> bool {
     entry.kind.is_record() && entry.record_id.is_none()
-}
-
-/// The records first: the ledger must not be ahead of them on the medium.
-fn sync_both(records: &File, ledger: &File) -> std::io::Result<()> {
-    records.sync_data()?;
-    ledger.sync_data()
 }

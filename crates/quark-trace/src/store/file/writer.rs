@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{Digest, Kind};
@@ -27,6 +28,10 @@ use crate::store::{Appended, Commit, NewEntry};
 /// Buffered appends are handed on when they reach this size.
 const BUFFER_LIMIT: usize = 256 * 1024;
 
+/// How long bytes may lie with the operating system alone before they are flushed: short enough
+/// for the flush to end within the 50 ms that are promised, where the disk takes no longer than 20.
+pub(super) const FLUSH_AFTER: Duration = Duration::from_millis(25);
+
 #[derive(Debug)]
 pub(super) struct Writer {
     pub project: ProjectId,
@@ -42,6 +47,10 @@ pub(super) struct Writer {
     /// Where the log ended before a write of buffered records that could not be taken back: some of
     /// them may be there.
     doubt: Option<State>,
+    /// Since when bytes wait for the medium.
+    pub dirty_since: Option<Instant>,
+    /// Whether a flush is under way, with the log unlocked.
+    pub flushing: bool,
     /// Set when the system could not flush what was acknowledged: nothing is acknowledged after.
     pub broken: Option<String>,
 }
@@ -68,6 +77,8 @@ impl Writer {
             ids: RecordIds::default(),
             pending: Pending::default(),
             doubt: None,
+            dirty_since: None,
+            flushing: false,
             broken: None,
         }
     }
@@ -209,8 +220,8 @@ impl Writer {
         if self.files.is_none() {
             self.files = Some(Files::open(&self.names).map_err(|error| self.io(error))?);
         }
+        let fresh = self.take_lock()?;
         let files = self.files.as_mut().expect("opened above");
-        let fresh = files.lease.take().map_err(|error| busy_or_io(error, &self.names))?;
         if !files.loaded {
             let loaded = self.load();
             if loaded.is_err() {
@@ -233,6 +244,25 @@ impl Writer {
             self.close_files();
         }
         followed
+    }
+
+    /// Takes the lock between processes; `false` when it was held already.
+    fn take_lock(&mut self) -> Result<bool> {
+        let files = self.files.as_mut().expect("opened by the caller");
+        let (dirty_since, flushing) = (&mut self.dirty_since, self.flushing);
+        let (records, ledger) = (&files.records, &files.ledger);
+        let mut failed = None;
+        // The background thread cannot flush while this one waits with the log locked.
+        let taken = files.lease.take(&mut || {
+            if !flushing && dirty_since.take_if(|at| at.elapsed() >= FLUSH_AFTER).is_some() {
+                failed = failed.take().or(sync_both(records, ledger).err());
+            }
+        });
+        if let Some(error) = failed {
+            self.break_off(&error);
+            return Err(self.io(error));
+        }
+        taken.map_err(|error| busy_or_io(error, &self.names))
     }
 
     /// Whether the next append of plain records neither waits nor reads.
@@ -418,6 +448,12 @@ impl Files {
         let end = |mut file: &File| file.seek(SeekFrom::End(0));
         Ok(end(&self.records)? != at.records_end || fresh && end(&self.ledger)? != at.ledger_end)
     }
+}
+
+/// The records first: the ledger must not be ahead of them on the medium.
+pub(super) fn sync_both(records: &File, ledger: &File) -> io::Result<()> {
+    records.sync_data()?;
+    ledger.sync_data()
 }
 
 fn busy_or_io(error: io::Error, names: &Names) -> Error {
