@@ -15,6 +15,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 ENTRY = re.compile(rb"([a-z0-9-]+) sha256:([0-9a-f]{64})((?: [a-z]+=[\x21-\x7e]+)*)")
 RECORD_KINDS = {b"record", b"record-adopted"}
@@ -233,7 +234,8 @@ class Verifier:
 
     def __init__(self, folder: Path, project: str, keys, checkpoint):
         name = file_name(project)
-        if name != project and any((folder / f"{project}{end}").exists()
+        bare = file_name(unquote(project)) != project
+        if name != project and bare and any((folder / f"{project}{end}").exists()
                                    for end in ("_trace_log.jsonl", "_fact_sheet.json")):
             name = project
         self.project, self.log = project, folder / f"{name}.qtlog"
