@@ -24,7 +24,7 @@ pub struct Arguments {
 }
 
 /// `[STORE] [PROJECT]`: a URL or plain folder, and a project in it. What is left out comes from
-/// QUARK_TRACE_STORE and QUARK_TRACE_PROJECT; one word alone is the project.
+/// QUARK_TRACE_STORE and QUARK_TRACE_PROJECT; one word alone is the project, with a `/` the store.
 #[derive(Debug, clap::Args)]
 pub struct Words {
     /// [STORE] [PROJECT]: a folder or URL, and a project in it (else from the environment)
@@ -61,7 +61,8 @@ pub enum Verb {
     #[command(after_help = "Examples:\n  \
         quark-trace log traces/ my-project client_round round=1 loss=0.21 site=north\n  \
         quark-trace log traces/ my-project evaluation --payload @metrics.json\n\n\
-        A value is JSON where it reads as JSON (0.21, true, [1, 2]) and text otherwise.")]
+        A value is JSON where it reads as JSON (0.21, true, [1, 2]) and text otherwise;\n\
+        quote it twice to have text all the same: version='\"1.0\"'.")]
     Log {
         /// [STORE] [PROJECT] STAGE [NAME=VALUE]...
         #[arg(value_name = "STORE PROJECT STAGE NAME=VALUE", required = true)]
@@ -110,6 +111,9 @@ pub enum Verb {
         /// Write version N as it is stored
         #[arg(long, value_name = "N")]
         show: Option<u64>,
+        /// Show only what changed from version A to version B
+        #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with = "show")]
+        diff: Option<Vec<u64>>,
     },
     /// Check the whole log and say what is proven
     Verify {

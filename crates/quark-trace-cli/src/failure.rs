@@ -1,10 +1,12 @@
 //! Errors: one sentence that says what, where and what to do, and an exit code.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use quark_trace::core::visible::visible;
+use quark_trace::core::visible::{is_hidden, visible};
 use quark_trace::{Error, ErrorKind};
 
 /// Tampered with, or an invalid fact sheet.
@@ -23,25 +25,33 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::Failed { message: message.into(), help: None, code: USAGE }
+    pub fn usage(message: impl AsRef<str>) -> Self {
+        Self::because(message.as_ref(), USAGE)
     }
 
-    pub fn failed(message: impl Into<String>) -> Self {
-        Self::Failed { message: message.into(), help: None, code: FAILED }
+    pub fn failed(message: impl AsRef<str>) -> Self {
+        Self::because(message.as_ref(), FAILED)
     }
 
-    /// A fact sheet that is not acceptable, drawn already.
-    pub fn sheet(drawn: String) -> Self {
-        Self::Failed { message: drawn, help: None, code: TAMPERED }
+    /// What a person typed or logged may be in the message: it is made safe to show here, line
+    /// breaks included, so that no name of a file can look like a second message.
+    fn because(message: &str, code: u8) -> Self {
+        Self::Failed { message: visible(message).into_owned(), help: None, code }
     }
 
-    pub fn with_help(self, text: impl Into<String>) -> Self {
+    /// A fact sheet that is not acceptable; the faults are on the error output already.
+    pub fn sheet(file: &Path) -> Self {
+        let message = format!("the fact sheet {} is not valid; nothing was done", file.display());
+        Self::because(&message, TAMPERED)
+    }
+
+    pub fn with_help(self, text: impl AsRef<str>) -> Self {
         match self {
             Self::Failed { message, code, .. } => {
-                Self::Failed { message, help: Some(text.into()), code }
+                let help = Some(visible(text.as_ref()).into_owned());
+                Self::Failed { message, help, code }
             }
-            other => other,
+            other @ Self::BrokenPipe => other,
         }
     }
 
@@ -49,11 +59,9 @@ impl Failure {
         let Self::Failed { message, help, code } = self else { return ExitCode::SUCCESS };
         let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        // What a person typed or logged may be in the message; line breaks in it are ours.
-        let message: Vec<_> = message.lines().map(visible).collect();
-        anstream::eprintln!("{error}error:{error:#} {}", message.join("\n"));
+        talk(format!("{error}error:{error:#} {message}"));
         if let Some(help) = help {
-            anstream::eprintln!("{hint}help:{hint:#} {}", visible(&help));
+            talk(format!("{hint}help:{hint:#} {help}"));
         }
         ExitCode::from(code)
     }
@@ -63,9 +71,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = match error.kind() {
             ErrorKind::Integrity(_) => TAMPERED,
+            ErrorKind::InvalidInput | ErrorKind::Unsupported => USAGE,
             _ => FAILED,
         };
-        Self::Failed { message: error.to_string(), help: None, code }
+        Self::because(&error.to_string(), code)
     }
 }
 
@@ -80,7 +89,23 @@ impl From<io::Error> for Failure {
 
 /// Reports what the parser of the arguments says; help and version are no errors.
 pub fn usage(error: &clap::Error) -> ExitCode {
-    // Printing can only fail when nobody reads it.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        // Printing can only fail when nobody reads it.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let typed = std::env::args_os().any(|word| word.to_string_lossy().contains(is_hidden));
+    if typed {
+        // Colours and what was typed cannot be told apart any more, so that both are shown.
+        let plain = error.render().to_string();
+        plain.lines().for_each(|line| talk(visible(line)));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(USAGE)
+}
+
+/// Writes a line to the error output. When nobody reads that, there is nobody to tell.
+pub fn talk(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use quark_trace::core::visible::visible;
+use quark_trace::core::visible::{is_hidden, visible};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, talk};
 
 pub const GOOD: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 pub const BAD: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
@@ -33,6 +33,18 @@ impl Output {
         writeln!(anstream::stdout(), "{text}").map_err(Failure::from)
     }
 
+    /// Writes a stored line: as it is to a file or pipe; to a terminal with the same escapes that
+    /// JSON has for characters with an effect, so that it stays the same JSON.
+    pub fn stored(&self, line: &[u8]) -> Result<(), Failure> {
+        if std::io::stdout().is_terminal() {
+            let text = String::from_utf8_lossy(line);
+            let lines: Vec<_> = text.split('\n').map(|line| escaped(line, is_hidden)).collect();
+            return self.line(lines.join("\n"));
+        }
+        let mut out = std::io::stdout().lock();
+        out.write_all(line).and_then(|()| out.write_all(b"\n")).map_err(Failure::from)
+    }
+
     /// Writes bytes as they are.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         std::io::stdout().lock().write_all(bytes).map_err(Failure::from)
@@ -46,7 +58,7 @@ impl Output {
     /// Says something to the person, unless asked to be quiet.
     pub fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            anstream::eprintln!("{text}");
+            talk(text);
         }
     }
 
@@ -110,13 +122,14 @@ pub fn shown(text: &str, limit: usize) -> String {
 
 /// JSON with everything outside ASCII escaped, so that it cannot drive a terminal either.
 pub fn ascii(value: &Value) -> String {
-    let text = value.to_string();
-    if text.is_ascii() && !text.contains('\u{7f}') {
-        return text;
-    }
+    escaped(&value.to_string(), |character| !character.is_ascii() || character == '\u{7f}')
+}
+
+/// JSON text with the characters that `hides` finds written as JSON escapes.
+fn escaped(text: &str, hides: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if character.is_ascii() && character != '\u{7f}' {
+        if !hides(character) {
             out.push(character);
         } else {
             let mut units = [0; 2];

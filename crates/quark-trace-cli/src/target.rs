@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use quark_trace::TraceLog;
 use quark_trace::core::ids::ProjectId;
+use quark_trace::core::visible::visible;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{OpenOptions, Store, open};
 
@@ -29,6 +30,7 @@ impl Target {
     pub fn open(words: &[String], access: Access, output: &Output) -> Result<Self, Failure> {
         let (store, project) = match words {
             [] => (None, None),
+            [store] if is_store(store) => (Some(store.clone()), None),
             [project] => (None, Some(project.clone())),
             [store, project] => (Some(store.clone()), Some(project.clone())),
             _ => return Err(Failure::usage("too many words: STORE and PROJECT were expected")),
@@ -93,6 +95,7 @@ pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn 
 
 fn keys(output: &Output) -> Option<Keyring> {
     let unsigned = |why: String| {
+        let why = visible(&why);
         output.say(format!(
             "warning: the log goes on unsigned: {why}; set QUARK_TRACE_KEYS to a folder for the key"
         ));
@@ -107,8 +110,20 @@ fn keys(output: &Output) -> Option<Keyring> {
     }
 }
 
-/// Splits the words of a verb at the first one that `belongs` to the verb itself.
-pub fn split(words: &[String], belongs: impl Fn(&str) -> bool) -> (&[String], &[String]) {
-    let at = words.iter().position(|word| belongs(word)).unwrap_or(words.len());
+/// Whether one word alone can only be a store: ids of projects hold no `/` and no `\\`. Without a
+/// store in the environment it is one too, as long as the project is there.
+fn is_store(word: &str) -> bool {
+    word.contains(['/', '\\'])
+        || (environment::text(environment::STORE).is_none()
+            && environment::text(environment::PROJECT).is_some())
+}
+
+/// Splits the words of a verb at the first `NAME=VALUE`. A URL in the first place may hold `=`.
+pub fn split(words: &[String]) -> (&[String], &[String]) {
+    let is_pair = |(at, word): (usize, &String)| {
+        let url = at == 0 && (word.contains("://") || word.starts_with("file:"));
+        word.contains('=') && !url
+    };
+    let at = words.iter().enumerate().position(is_pair).unwrap_or(words.len());
     words.split_at(at)
 }

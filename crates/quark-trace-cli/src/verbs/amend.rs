@@ -11,7 +11,7 @@ use crate::output::{GOOD, Output};
 use crate::target::{Access, Target, split};
 
 pub fn run(words: &[String], by: &str, reason: &str, output: &Output) -> Result<u8, Failure> {
-    let (names, fields) = split(words, |word| word.contains('='));
+    let (names, fields) = split(words);
     let mut map = Map::new();
     for word in fields {
         let (name, text) = value::pair(word)?;

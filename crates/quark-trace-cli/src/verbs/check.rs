@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use anstream::{AutoStream, ColorChoice};
 use quark_trace::core::sheet::{FactSheet, Fault, SheetFaults, render};
 use quark_trace::core::visible::visible;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, TAMPERED};
+use crate::failure::{Failure, TAMPERED, talk};
 use crate::output::{GOOD, Output};
 
 pub fn run(files: &[PathBuf], output: &Output) -> Result<u8, Failure> {
@@ -31,7 +32,7 @@ pub fn run(files: &[PathBuf], output: &Output) -> Result<u8, Failure> {
                 if output.json {
                     output.json(&report(&name, None, faults.faults()))?;
                 } else {
-                    output.say(drawn(faults.faults(), &name, &source));
+                    talk(drawn(faults.faults(), &name, &source));
                 }
             }
         }
@@ -43,7 +44,10 @@ pub fn run(files: &[PathBuf], output: &Output) -> Result<u8, Failure> {
 pub fn load(file: &Path, output: &Output) -> Result<FactSheet, Failure> {
     let source = read(file)?;
     let name = file.display().to_string();
-    let refuse = |faults: SheetFaults| Failure::sheet(drawn(faults.faults(), &name, &source));
+    let refuse = |faults: SheetFaults| {
+        talk(drawn(faults.faults(), &name, &source));
+        Failure::sheet(file)
+    };
     let (sheet, warnings) =
         FactSheet::from_yaml(&source, &quark_trace::clock::now()).map_err(refuse)?;
     if !warnings.is_empty() {
@@ -66,7 +70,12 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The faults drawn into the source; hostile text in it is made visible by the drawing.
 fn drawn(faults: &[Fault], name: &str, source: &[u8]) -> String {
-    render(faults, &visible(name), &String::from_utf8_lossy(source), false)
+    render(faults, &visible(name), &String::from_utf8_lossy(source), colours())
+}
+
+/// Whether the error output, where faults are drawn, shows colours.
+fn colours() -> bool {
+    AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
 }
 
 fn report(name: &str, sheet: Option<&FactSheet>, faults: &[Fault]) -> Value {

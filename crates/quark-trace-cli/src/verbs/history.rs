@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use quark_trace::core::record::View;
 
-use super::row::RecordRow;
+use super::row::{RecordRow, each_record};
 use crate::failure::Failure;
 use crate::output::{Output, fixed, table};
 use crate::target::{Access, Target};
@@ -29,11 +29,9 @@ pub fn run(
         })
     };
     let mut page = Page { output, rows: Vec::new(), shown: 0 };
-    let mut kept: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
+    let mut kept: VecDeque<(Option<u64>, Vec<u8>)> = VecDeque::new();
     let mut result = Ok(());
-    let mut number = 0;
-    log.each_line(|line, _| {
-        number += 1;
+    each_record(&log, 0, |number, line| {
         if !wanted(line) {
             return ControlFlow::Continue(());
         }
@@ -62,16 +60,15 @@ pub fn run(
 
 struct Page<'a> {
     output: &'a Output,
-    rows: Vec<(u64, RecordRow)>,
+    rows: Vec<(Option<u64>, RecordRow)>,
     shown: usize,
 }
 
 impl Page<'_> {
-    fn add(&mut self, number: u64, line: &[u8]) -> Result<(), Failure> {
+    fn add(&mut self, number: Option<u64>, line: &[u8]) -> Result<(), Failure> {
         self.shown += 1;
         if self.output.json {
-            self.output.bytes(line)?;
-            return self.output.bytes(b"\n");
+            return self.output.stored(line);
         }
         self.rows.push((number, RecordRow::of(line, PAYLOAD)));
         if self.rows.len() == PAGE { self.flush() } else { Ok(()) }
@@ -82,9 +79,11 @@ impl Page<'_> {
             return Ok(());
         }
         let first = self.shown == self.rows.len();
-        let mut table = table(if first { &["#", "time (UTC)", "stage", "payload"] } else { &[] });
+        let mut table =
+            table(if first { &["entry", "time (UTC)", "stage", "payload"] } else { &[] });
         for (number, row) in self.rows.drain(..) {
-            table.add_row([number.to_string(), row.time, row.stage, row.payload]);
+            let number = number.map_or("-".to_owned(), |number| number.to_string());
+            table.add_row([number, row.time, row.stage, row.payload]);
         }
         fixed(&mut table, &[0, 1, 2]);
         self.output.line(table.trim_fmt())

@@ -14,7 +14,7 @@ pub fn run(
     sync: bool,
     output: &Output,
 ) -> Result<u8, Failure> {
-    let (names, members) = split(words, |word| word.contains('='));
+    let (names, members) = split(words);
     let Some((stage, names)) = names.split_last() else {
         return Err(Failure::usage("no stage is named")
             .with_help("write `quark-trace log STORE PROJECT STAGE name=value ...`"));
@@ -29,10 +29,17 @@ pub fn run(
     let target = Target::open(names, Access::Write, output)?;
     let durability = if sync { Durability::Sync } else { Durability::Os };
     let log = target.log().with_durability(durability);
+    let began = target.store.beside(&target.project)?.is_none();
     let record = log.log(stage, &payload)?;
+    if began {
+        output.say(format!(
+            "note: this began a new log, {} in {}",
+            visible(target.project.as_str()),
+            visible(&target.store.info().url)
+        ));
+    }
     if output.json {
-        output.bytes(record.line())?;
-        return output.bytes(b"\n").map(|()| 0);
+        return output.stored(record.line()).map(|()| 0);
     }
     let (id, stage) = (record.record_id(), visible(stage).into_owned());
     output.talk(format!("logged {stage}  {FAINT}{id}{FAINT:#}"))?;

@@ -34,7 +34,9 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
         }
         Verb::Summary { target } => summary::run(&target.words, output),
         Verb::Amend { words, by, reason } => amend::run(&words, &by, &reason, output),
-        Verb::Sheets { target, show } => sheets::run(&target.words, show, output),
+        Verb::Sheets { target, show, diff } => {
+            sheets::run(&target.words, show, diff.as_deref(), output)
+        }
         Verb::Verify { target, level, key, checkpoint } => {
             verify::run(&target.words, level, &key, checkpoint.as_deref(), output)
         }

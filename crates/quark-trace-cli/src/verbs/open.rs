@@ -13,7 +13,10 @@ pub fn run(words: &[String], sheet: Option<&Path>, output: &Output) -> Result<u8
     let sheet = sheet.map(|file| check::load(file, output)).transpose()?;
     // The sheet names its project, so that `open STORE --sheet FILE` is enough.
     let words = match (words, &sheet) {
-        ([store], Some(sheet)) => vec![store.clone(), sheet.project_id().to_owned()],
+        ([], Some(sheet)) => vec![sheet.project_id().to_owned()],
+        ([word], Some(sheet)) if word != sheet.project_id() => {
+            vec![word.clone(), sheet.project_id().to_owned()]
+        }
         _ => words.to_vec(),
     };
     let target = Target::open(&words, Access::Write, output)?;

@@ -18,7 +18,7 @@ pub fn run(store: Option<String>, output: &Output) -> Result<u8, Failure> {
         return Ok(0);
     }
     if projects.is_empty() {
-        output.say(format!("no projects in {url}"));
+        output.say(format!("no projects in {}", shown(&url, 4096)));
     }
     projects.iter().try_for_each(|project| output.line(shown(project.as_str(), 200)))?;
     Ok(0)

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use quark_trace::ErrorKind;
 use quark_trace::core::ledger::merkle::leaf_hash;
+use quark_trace::core::visible::visible;
 use quark_trace::prove::prove;
 use serde_json::json;
 
@@ -14,7 +16,7 @@ pub fn run(words: &[String], out: Option<&Path>, output: &Output) -> Result<u8, 
     let Some((wanted, names)) = words.split_last() else {
         return Err(Failure::usage("no record is named"));
     };
-    let target = Target::open(names, Access::Write, output)?;
+    let target = Target::open(names, Access::Read, output)?;
     let log = target.existing_log()?;
     let index = match wanted.parse::<u64>() {
         Ok(index) => index,
@@ -26,7 +28,14 @@ pub fn run(words: &[String], out: Option<&Path>, output: &Output) -> Result<u8, 
             })?
         }
     };
-    let made = prove(target.store.as_ref(), &target.project, index)?;
+    let made = match prove(target.store.as_ref(), &target.project, index) {
+        // No checkpoint covers the entry yet: the writer of the log can sign one now.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let target = Target::open(names, Access::Write, output)?;
+            prove(target.store.as_ref(), &target.project, index)?
+        }
+        made => made?,
+    };
     let entry = String::from_utf8_lossy(&made.entry).into_owned();
     let text = made.proof.to_string();
     if let Some(file) = out {
@@ -45,9 +54,12 @@ pub fn run(words: &[String], out: Option<&Path>, output: &Output) -> Result<u8, 
         return Ok(0);
     }
     match out {
-        None => output.bytes(text.as_bytes())?,
-        Some(file) => output.talk(format!("{GOOD}wrote{GOOD:#} {}", file.display()))?,
+        None => output.stored(text.trim_end_matches('\n').as_bytes())?,
+        Some(file) => {
+            output.talk(format!("{GOOD}wrote{GOOD:#} {}", visible(&file.to_string_lossy())))?;
+        }
     }
+    let entry = visible(&entry).replace('\'', "'\\''");
     output.say(format!(
         "\n{FAINT}Entry {index} is\n  {entry}\nIts leaf hash, by hand:\n  printf '\\0%s' '{entry}' | \
          sha256sum\nThe proof leads from it to the root that the checkpoint at its end signs\n(C2SP \

@@ -1,9 +1,27 @@
 //! A record as a row of a table, or as one line.
 
+use std::ops::ControlFlow;
+
 use quark_trace::core::record::View;
-use quark_trace::members;
+use quark_trace::store::{Plan, Row, Select};
+use quark_trace::{Result, TraceLog, members};
 
 use crate::output::shown;
+
+/// Every record line from entry `from` on with the index of its entry, which other verbs take;
+/// lines that are not in the ledger have none.
+pub fn each_record(
+    log: &TraceLog,
+    from: u64,
+    mut each: impl FnMut(Option<u64>, &[u8]) -> ControlFlow<()>,
+) -> Result<()> {
+    let plan = Plan { from, select: Select::Records };
+    log.store().scan(log.project(), &plan, &mut |row| match row {
+        Row::Entry { index, object: Some(object), .. } => each(Some(index), &object),
+        Row::Loose { object, .. } => each(None, object),
+        _ => ControlFlow::Continue(()),
+    })
+}
 
 /// What a row shows of a record line, everything safe for a terminal.
 pub struct RecordRow {

@@ -8,7 +8,12 @@ use crate::failure::Failure;
 use crate::output::{BAD, FAINT, GOOD, Output, STRONG, shown};
 use crate::target::{Access, Target};
 
-pub fn run(words: &[String], show: Option<u64>, output: &Output) -> Result<u8, Failure> {
+pub fn run(
+    words: &[String],
+    show: Option<u64>,
+    between: Option<&[u64]>,
+    output: &Output,
+) -> Result<u8, Failure> {
     let target = Target::open(words, Access::Read, output)?;
     let versions = project::sheets(&target.existing_log()?)?;
     if versions.is_empty() {
@@ -16,13 +21,11 @@ pub fn run(words: &[String], show: Option<u64>, output: &Output) -> Result<u8, F
             .with_help("begin it with `quark-trace open STORE PROJECT --sheet FILE`"));
     }
     if let Some(wanted) = show {
-        let found = versions.iter().rev().find(|version| version.sheet.version() == wanted);
-        let version = found.ok_or_else(|| {
-            let last = versions.last().map_or(0, |version| version.sheet.version());
-            Failure::failed(format!("there is no version {wanted}; the last one is {last}"))
-        })?;
-        output.bytes(&version.bytes)?;
-        return output.bytes(b"\n").map(|()| 0);
+        let version = find(&versions, wanted)?;
+        return output.stored(&version.bytes).map(|()| 0);
+    }
+    if let Some([old, new]) = between {
+        return compare(find(&versions, *old)?, find(&versions, *new)?, output).map(|()| 0);
     }
     let mut previous: Option<&SheetVersion> = None;
     for version in &versions {
@@ -37,6 +40,29 @@ pub fn run(words: &[String], show: Option<u64>, output: &Output) -> Result<u8, F
         previous = Some(version);
     }
     Ok(0)
+}
+
+fn find(versions: &[SheetVersion], wanted: u64) -> Result<&SheetVersion, Failure> {
+    let found = versions.iter().rev().find(|version| version.sheet.version() == wanted);
+    found.ok_or_else(|| {
+        let last = versions.last().map_or(0, |version| version.sheet.version());
+        Failure::failed(format!("there is no version {wanted}; the last one is {last}"))
+    })
+}
+
+fn compare(old: &SheetVersion, new: &SheetVersion, output: &Output) -> Result<(), Failure> {
+    let changed = diff(&old.sheet, &new.sheet);
+    if output.json {
+        return output.json(&json!({
+            "from": old.sheet.version(),
+            "to": new.sheet.version(),
+            "changes": changes_json(&changed),
+        }));
+    }
+    if changed.is_empty() {
+        output.say("nothing changed");
+    }
+    changes(&changed, output)
 }
 
 fn headline(version: &SheetVersion, output: &Output) -> Result<(), Failure> {
@@ -77,15 +103,17 @@ pub fn changes(changes: &[FieldChange], output: &Output) -> Result<(), Failure> 
 }
 
 fn document(version: &SheetVersion, changed: &[FieldChange]) -> Value {
-    let changed: Vec<_> = changed
-        .iter()
-        .map(|change| json!({"path": change.path, "old": change.old, "new": change.new}))
-        .collect();
     json!({
         "index": version.index,
         "sha256": version.digest.to_string(),
         "version": version.sheet.version(),
-        "changes": changed,
+        "changes": changes_json(changed),
         "sheet": version.sheet.to_json_value(),
     })
+}
+
+fn changes_json(changed: &[FieldChange]) -> Vec<Value> {
+    let document =
+        |change: &FieldChange| json!({"path": change.path, "old": change.old, "new": change.new});
+    changed.iter().map(document).collect()
 }

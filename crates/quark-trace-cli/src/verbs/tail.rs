@@ -1,12 +1,13 @@
 //! `tail`: the last records, and with `-f` those that come.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use quark_trace::TraceLog;
+use quark_trace::core::ledger::Digest;
+use quark_trace::{ErrorKind, TraceLog};
 
-use super::row::RecordRow;
+use super::row::{RecordRow, each_record};
 use crate::failure::Failure;
 use crate::output::{FAINT, Output, STRONG};
 use crate::target::{Access, Target};
@@ -17,10 +18,10 @@ const PAYLOAD: usize = 2000;
 pub fn run(words: &[String], follow: bool, lines: usize, output: &Output) -> Result<u8, Failure> {
     let target = Target::open(words, Access::Read, output)?;
     let log = if follow { target.log() } else { target.existing_log()? };
-    let mut seen = 0u64;
+    let mut seen = Seen::default();
     let mut kept: VecDeque<Vec<u8>> = VecDeque::new();
-    log.each_line(|line, _| {
-        seen += 1;
+    let read = each_record(&log, 0, |index, line| {
+        seen.is_new(index, line);
         if kept.len() == lines {
             kept.pop_front();
         }
@@ -28,33 +29,59 @@ pub fn run(words: &[String], follow: bool, lines: usize, output: &Output) -> Res
             kept.push_back(line.to_vec());
         }
         ControlFlow::Continue(())
-    })?;
+    });
+    match read {
+        // It may not have begun yet.
+        Err(error) if follow && error.kind() == ErrorKind::NotFound => {}
+        read => read?,
+    }
     kept.iter().try_for_each(|line| show(line, output))?;
     if follow { follow_on(&log, seen, output) } else { Ok(0) }
 }
 
+/// How far a reader came. A line without an entry is shown once, also when it has one later.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Index of the next entry.
+    next: u64,
+    /// Lines that were shown before they had an entry.
+    loose: HashSet<Digest>,
+}
+
+impl Seen {
+    fn is_new(&mut self, index: Option<u64>, line: &[u8]) -> bool {
+        let Some(index) = index else { return self.loose.insert(Digest::of(line)) };
+        self.next = index + 1;
+        self.loose.is_empty() || !self.loose.remove(&Digest::of(line))
+    }
+}
+
 /// Shows what comes until nobody reads it any more.
-fn follow_on(log: &TraceLog, mut seen: u64, output: &Output) -> Result<u8, Failure> {
+fn follow_on(log: &TraceLog, mut seen: Seen, output: &Output) -> Result<u8, Failure> {
+    let mut pause = PAUSE;
     loop {
-        std::thread::sleep(PAUSE);
-        let mut at = 0;
+        std::thread::sleep(pause);
+        let began = Instant::now();
         let mut result = Ok(());
-        log.each_line(|line, _| {
-            at += 1;
-            if at > seen {
+        let read = each_record(log, seen.next, |index, line| {
+            if seen.is_new(index, line) {
                 result = show(line, output);
             }
             if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        });
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            read => read?,
+        }
         result?;
-        seen = seen.max(at);
+        // A long log takes a while to read, and must not keep a processor busy.
+        pause = PAUSE.max(began.elapsed() * 10);
     }
 }
 
 fn show(line: &[u8], output: &Output) -> Result<(), Failure> {
     if output.json {
-        output.bytes(line)?;
-        return output.bytes(b"\n");
+        return output.stored(line);
     }
     let row = RecordRow::of(line, PAYLOAD);
     output.line(format!(
