@@ -7,6 +7,8 @@
 """
 
 import os as _os
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from quark_trace import _core
 from quark_trace.exceptions import (
@@ -37,10 +39,12 @@ from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.fact_sheet.loader import load_fact_sheet
 from quark_trace.project import Project
 from quark_trace.trace.backends.base import StorageBackend
-from quark_trace.trace.backends.http_backend import HttpBackend
 from quark_trace.trace.backends.json_backend import JsonBackend
 from quark_trace.trace.record import TraceRecord
 from quark_trace.trace.trace_log import TraceLog
+
+if _TYPE_CHECKING:
+    from quark_trace.trace.backends.http_backend import HttpBackend
 
 __version__ = _core.__version__
 
@@ -52,6 +56,17 @@ if hasattr(_os, "register_at_fork"):
         after_in_parent=_core.before_fork,
         after_in_child=_core.after_fork_in_child,
     )
+
+
+def __getattr__(name: str) -> _Any:
+    """Load the HTTP client, and with it Python's network modules, when it is asked for."""
+    if name != "HttpBackend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from quark_trace.trace.backends.http_backend import HttpBackend
+
+    globals()[name] = HttpBackend
+    return HttpBackend
+
 
 __all__ = [
     "BackendError",

@@ -57,8 +57,8 @@ class Project:
         """
         fact_sheet = load_fact_sheet(fact_sheet_path)
         project_id = fact_sheet.project_id
-        native = getattr(backend, "_native_log", None)
-        if native is not None:
+        if getattr(backend, "_direct", False):
+            native = backend._native_log  # type: ignore[attr-defined]
             document = json.dumps(fact_sheet.to_json()).encode()
             try:
                 known = native(project_id).open_sheet(document)
@@ -106,8 +106,9 @@ class Project:
 
     def summary(self) -> dict[str, Any]:
         """Count the records by stage, and say what the project is about."""
-        native = getattr(self._tracer.backend, "_native_log", None)
-        if native is not None:
+        backend: Any = self._tracer.backend
+        if getattr(backend, "_direct", False):
+            native = backend._native_log
             total, counted, first, last, _ = native(self.project_id).summary()
             stages = dict(counted)
         else:

@@ -14,6 +14,9 @@ use crate::python::{DATE, DECIMAL, ENUM, MAPPING, PURE_PATH, TIME, UUID};
 /// How many parts of a path are shown.
 const PATH_SHOWN: usize = 12;
 
+/// How much of a key is shown.
+const NAME_SHOWN: usize = 60;
+
 /// Why a value cannot be logged, and where in the payload it stands.
 #[derive(Debug)]
 pub struct Refused {
@@ -98,7 +101,7 @@ fn string(out: &mut Vec<u8>, text: &Bound<'_, PyString>) -> Encoded {
         let bytes: Vec<u8> = text.call_method1("encode", ("utf-8", "surrogatepass"))?.extract()?;
         write::string_wtf8(out, &bytes);
     }
-    Ok(())
+    check_size(out)
 }
 
 fn sequence<'py>(
@@ -106,7 +109,7 @@ fn sequence<'py>(
     items: impl Iterator<Item = Bound<'py, PyAny>>,
     depth: usize,
 ) -> Encoded {
-    check(out, depth)?;
+    check_depth(depth)?;
     out.push(b'[');
     for (index, item) in items.enumerate() {
         if index > 0 {
@@ -115,11 +118,11 @@ fn sequence<'py>(
         value(out, &item, depth).map_err(|refused| refused.under(format!("[{index}]")))?;
     }
     out.push(b']');
-    Ok(())
+    check_size(out)
 }
 
 fn dictionary(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> Encoded {
-    check(out, depth)?;
+    check_depth(depth)?;
     // Two keys can only become equal when one of them is no exact string.
     let mixed = dict.iter().any(|(key, _)| key.cast_exact::<PyString>().is_err());
     let mut names = mixed.then(HashSet::new);
@@ -140,16 +143,18 @@ fn dictionary(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> Enco
         value(out, &item, depth).map_err(|refused| refused.under(segment(&name)))?;
     }
     out.push(b'}');
-    Ok(())
+    check_size(out)
 }
 
 fn segment(name: &Bound<'_, PyAny>) -> String {
-    name.str().and_then(|text| Ok(text.to_str()?.to_owned())).map_or_else(
-        |_| "[?]".to_owned(),
-        |text| {
-            if text.contains(['.', ' ', '[']) { format!("[{text:?}]") } else { format!(".{text}") }
-        },
-    )
+    let text = name.str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+    let plain = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+    if !text.is_empty() && text.len() <= NAME_SHOWN && text.chars().all(plain) {
+        return format!(".{text}");
+    }
+    let shown: String = text.chars().take(NAME_SHOWN).collect();
+    let cut = if shown.len() < text.len() { "…" } else { "" };
+    format!("[{shown:?}{cut}]")
 }
 
 /// A key as `json.dumps` writes it: numbers, booleans and `None` become strings.
@@ -182,12 +187,16 @@ fn key(out: &mut Vec<u8>, name: &Bound<'_, PyAny>) -> Encoded {
     Ok(())
 }
 
-fn check(out: &[u8], depth: usize) -> Encoded {
+fn check_depth(depth: usize) -> Encoded {
     if depth > DEPTH_LIMIT {
         return Err(Refused::new(format!(
             "is nested deeper than {DEPTH_LIMIT} levels (or holds itself); flatten it"
         )));
     }
+    Ok(())
+}
+
+fn check_size(out: &[u8]) -> Encoded {
     if out.len() > RECORD_LIMIT {
         return Err(Refused::new(format!(
             "makes the record larger than {RECORD_LIMIT} bytes (16 MiB); log a digest or a path"

@@ -10,7 +10,7 @@ use quark_trace::core::ledger::{Kind, VerifierKey};
 use quark_trace::core::sheet::{Amendment, FactSheet};
 use quark_trace::store::{Commit, FileStore, NewEntry, Store as _};
 use quark_trace::verify::{Level, Policy};
-use quark_trace::{Error, History, Project, Record, TraceLog, project, prove};
+use quark_trace::{Error, ErrorKind, History, Project, Record, TraceLog, project, prove};
 
 use crate::encode;
 use crate::errors::{Doing, exception, raise};
@@ -226,11 +226,20 @@ impl Log {
         let amendment = Amendment::parse(&fields, amended_by, reason)
             .map_err(|fault| raise_amendment(py, &fault))?;
         let at = quark_trace::clock::now();
-        let amended = self.run(py, Doing::Writing, move |open| {
+        let open = self.open().map_err(|error| self.raise(py, &error, Doing::Writing))?;
+        let amended = py.detach(|| {
             let mut project = Project::resume(open.log.clone())?;
             project.amend(&amendment, &at).cloned()
         });
-        Ok(PyBytes::new(py, &amended?.to_json_bytes()))
+        let amended = amended.map_err(|error| match error.kind() {
+            // What is wrong with it shows only beside the sheet in force.
+            ErrorKind::InvalidInput => {
+                let message = error.to_string();
+                raise(py, "amendment", &message, "writing", Some("not_written"), None, None)
+            }
+            _ => self.raise(py, &error, Doing::Writing),
+        })?;
+        Ok(PyBytes::new(py, &amended.to_json_bytes()))
     }
 
     /// Makes everything durable and signs a checkpoint; gives `(size, root, checkpoint)`.

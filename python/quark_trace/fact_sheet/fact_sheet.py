@@ -37,7 +37,22 @@ class FactSheet:
     Attributes are read-only; lists and dictionaries in them cannot be changed either.
     """
 
-    __slots__ = ("__dict__", "__weakref__")
+    project_id: str
+    institution_id: str | None
+    version: int
+    created_at: str
+    amended_at: str | None
+    amendment_log: list[dict[str, Any]]
+    purpose: str
+    domain: str
+    ml_type: str
+    algorithm: list[dict[str, Any]]
+    input: list[dict[str, Any]]
+    output: list[dict[str, Any]]
+    performance_metrics: list[str]
+    bias: dict[str, Any]
+    stakeholders: list[dict[str, Any]]
+    extra: dict[str, Any]
 
     def __init__(
         self,

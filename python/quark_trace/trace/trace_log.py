@@ -19,10 +19,9 @@ class TraceLog:
     def __init__(self, project_id: str, backend: StorageBackend) -> None:
         self.project_id = project_id
         self.backend = backend
-        native = getattr(backend, "_native_log", None)
-        if native is not None and type(self) is TraceLog:
+        if getattr(backend, "_direct", False) and type(self) is TraceLog:
             # Calls of log() then go straight to the native method.
-            self.log = native(project_id).log  # type: ignore[method-assign]
+            self.log = backend._native_log(project_id).log  # type: ignore[attr-defined, method-assign]
 
     def log(self, stage: str = _MISSING, /, **payload: Any) -> TraceRecord:
         """Append a record and return it: ``log(stage, **payload)``.

@@ -16,6 +16,8 @@ class StorageBackend(ABC):
     it is to be used with ``Project``.
     """
 
+    _direct = False
+
     @abstractmethod
     def save(self, record: TraceRecord) -> None:
         """Store a record; when this returns, it is stored."""

@@ -6,8 +6,7 @@ import json
 import os
 import weakref
 from atexit import register as _at_exit
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quark_trace._core import Log, Store
 from quark_trace.exceptions import (
@@ -16,10 +15,14 @@ from quark_trace.exceptions import (
     BackendWriteError,
     FactSheetAlreadyExistsError,
     FactSheetNotFoundError,
+    InvalidProjectIdError,
 )
 from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "BackendReadError",
@@ -46,6 +49,16 @@ class JsonBackend(StorageBackend):
         given. ``False`` leaves the log unsigned.
     """
 
+    _direct = True
+    """Whether a project may go past the methods of this class, straight to the native log."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A subclass that changes how something is stored or read is called each time."""
+        super().__init_subclass__(**options)
+        stored = ("save", "load_all", "save_fact_sheet", "load_fact_sheet")
+        if any(name in vars(cls) for name in stored):
+            cls._direct = False
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -54,7 +67,10 @@ class JsonBackend(StorageBackend):
         durability: str = "os",
         keys: str | os.PathLike[str] | bool | None = None,
     ) -> None:
-        self.path = Path(path).resolve()
+        # Imported here, since it takes as long as the rest of the package.
+        from pathlib import Path
+
+        self.path: Path = Path(path).resolve()
         self.file_type = file_type
         self.durability = durability
         self._keys = keys
@@ -77,7 +93,12 @@ class JsonBackend(StorageBackend):
         """The native log of a project, which Project and TraceLog call directly."""
         log = self._logs.get(project_id)
         if log is None:
-            log = self._logs[project_id] = self._store.log(project_id)
+            try:
+                log = self._logs[project_id] = self._store.log(project_id)
+            except (TypeError, UnicodeEncodeError) as error:
+                raise InvalidProjectIdError(
+                    f"a project id is text of whole characters, not {project_id!r}"
+                ) from error
         return log
 
     def save(self, record: TraceRecord) -> None:

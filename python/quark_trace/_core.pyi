@@ -1,0 +1,151 @@
+"""The native module: what the classes of the package are made of. Use those."""
+
+import os
+from dataclasses import Field
+from typing import Any, ClassVar, Self, final
+
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "Log",
+    "Store",
+    "TraceRecord",
+    "__version__",
+    "after_fork_in_child",
+    "amend_sheet",
+    "before_fork",
+    "check_content",
+    "parse_sheet",
+    "read_sheet",
+    "sheet_template",
+]
+
+__version__: str
+
+def before_fork() -> None:
+    """Let every store hand over what it buffers and free its locks."""
+
+def after_fork_in_child() -> None:
+    """Make every handle open its store anew."""
+
+def parse_sheet(yaml: bytes, source: str = "fact sheet") -> tuple[bytes, list[str]]:
+    """Read a sheet from YAML: its JSON and warnings."""
+
+def check_content(content: dict[str, Any]) -> bytes:
+    """Check content that did not come from text; gives the sheet as JSON."""
+
+def read_sheet(json: bytes) -> bytes:
+    """Read the JSON of a stored sheet and give it in the present form."""
+
+def amend_sheet(json: bytes, fields: dict[str, Any], amended_by: str, reason: str) -> bytes:
+    """Amend a sheet in memory; gives the new version as JSON."""
+
+def sheet_template(project_id: str) -> str:
+    """The commented YAML that a new sheet begins with."""
+
+@disjoint_base
+class TraceRecord:
+    """A single event of a project's life. It cannot be changed, and neither can its payload."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    __dataclass_params__: ClassVar[Any]
+    __match_args__: ClassVar[tuple[str, ...]]
+    def __new__(
+        cls, record_id: str, project_id: str, stage: str, timestamp: str, payload: dict[str, Any]
+    ) -> Self: ...
+    @classmethod
+    def create(cls, project_id: str, stage: str, payload: dict[str, Any]) -> Self:
+        """Make a record with a new id and the present time."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Make a record from the dictionary that `to_json` makes."""
+
+    def to_json(self, /) -> dict[str, Any]:
+        """Make a dictionary of the five fields, a copy of its own."""
+
+    @property
+    def record_id(self) -> str: ...
+    @property
+    def project_id(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def timestamp(self) -> str: ...
+    @property
+    def payload(self) -> dict[str, Any]: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __delattr__(self, name: str, /) -> None: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    def __reduce__(self, /) -> tuple[Any, ...]: ...
+    def __copy__(self, /) -> Self: ...
+    def __deepcopy__(self, _memo: Any, /) -> Self: ...
+
+@final
+class Store:
+    """A folder of logs."""
+
+    def __new__(
+        cls,
+        path: str,
+        *,
+        keys: str | os.PathLike[str] | None = None,
+        durability: str = "os",
+        file_type: str = "jsonl",
+    ) -> Self: ...
+    def log(self, /, project_id: str) -> Log:
+        """The log of a project."""
+
+    def projects(self, /) -> list[str]:
+        """The ids of the projects in the folder."""
+
+    def close(self, /) -> None:
+        """Make everything durable and sign checkpoints; the store can be used again."""
+
+@final
+class Log:
+    """The log of a project."""
+
+    @property
+    def project_id(self) -> str: ...
+    def log(self, /, *args: Any, **kwargs: Any) -> TraceRecord:
+        """Append a record and return it."""
+
+    def append(self, /, record: TraceRecord) -> int:
+        """Append a record that has its id already, once; gives the index of its entry."""
+
+    def load_all(self, /, strict: bool = True) -> list[TraceRecord]:
+        """All records. A line that is none raises, or is left out when `strict` is false."""
+
+    def summary(
+        self, /
+    ) -> tuple[int, list[tuple[str, int]], str | None, str | None, int]:
+        """Counts: `(total, [(stage, count)], first time, last time, unreadable)`."""
+
+    def sheet(self, /) -> bytes | None:
+        """The current fact sheet as stored."""
+
+    def sheets(self, /) -> list[tuple[int | None, bytes]]:
+        """All versions of the fact sheet with the index of their entry."""
+
+    def save_sheet(self, /, sheet: bytes) -> None:
+        """Save the first fact sheet, given as JSON."""
+
+    def open_sheet(self, /, sheet: bytes) -> bytes:
+        """Take up a project whose sheet says the same, or begin it; gives the sheet in force."""
+
+    def amend(self, /, fields: dict[str, Any], amended_by: str, reason: str) -> bytes:
+        """Amend the fact sheet; gives the new version."""
+
+    def seal(self, /) -> tuple[int, str, str | None] | None:
+        """Make everything durable and sign a checkpoint; gives `(size, root, checkpoint)`."""
+
+    def verify(
+        self, /, level: str = "L1", keys: list[str] = ..., checkpoint: str | None = None
+    ) -> str:
+        """The verdict over the whole log, as JSON."""
+
+    def prove(self, /, record_id: str) -> tuple[int, str, str] | None:
+        """The proof of a record's entry: `(index, entry, proof)`."""
