@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{Digest, Entry};
@@ -11,6 +12,9 @@ pub use quark_trace_core::verify::{Code, Counts, Finding, Level, Policy, Severit
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Plan, Row, Select, Store};
+
+/// How long a writer may take between a line and its entry before the line is reported.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Reads the whole log of a project and says what is proven, and where it fails.
 ///
@@ -51,7 +55,13 @@ pub fn verify_with_progress(
         }
         ControlFlow::Continue(())
     })?;
-    let repeated = if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
+    let mut repeated =
+        if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
+    if verifier.size() > 0 && loose.iter().any(|row| !repeated.contains_key(&row.0)) {
+        // A line that a writer is just appending gets its entry a moment later.
+        std::thread::sleep(MOMENT);
+        repeated = repeats(store, project, &loose)?;
+    }
     for (digest, place, inside) in loose {
         match repeated.get(&digest) {
             // Appended by somebody while the log was read: its entry came behind what was read.
