@@ -16,7 +16,7 @@ from quark_trace import JsonBackend, Project, TraceLog, _core
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VECTORS = json.loads((REPOSITORY / "spec/vectors/ledger-v1.json").read_text(encoding="utf-8"))
-MUTATIONS = 600
+MUTATIONS = 300
 P = "demo"
 
 
