@@ -17,6 +17,8 @@ __all__ = [
     "check_content",
     "parse_sheet",
     "read_sheet",
+    "record_from_line",
+    "record_line",
     "sheet_template",
 ]
 
@@ -42,6 +44,12 @@ def amend_sheet(json: bytes, fields: dict[str, Any], amended_by: str, reason: st
 
 def sheet_template(project_id: str) -> str:
     """The commented YAML that a new sheet begins with."""
+
+def record_line(record: TraceRecord) -> bytes:
+    """The line that a record is, or would be, stored as."""
+
+def record_from_line(line: bytes) -> TraceRecord:
+    """The record that a stored line is."""
 
 @disjoint_base
 class TraceRecord:

@@ -81,6 +81,10 @@ class FactSheetValidationError(FactSheetError, ValueError):
     faults: list[dict[str, Any]] = []
 
 
+class _UnwritableFactSheetError(FactSheetValidationError, TypeError):
+    """A value of the fact sheet is none that JSON has."""
+
+
 class ImmutableFieldError(FactSheetError, AttributeError):
     """The field can never be changed."""
 

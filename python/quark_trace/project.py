@@ -59,7 +59,7 @@ class Project:
         project_id = fact_sheet.project_id
         if getattr(backend, "_direct", False):
             native = backend._native_log  # type: ignore[attr-defined]
-            document = json.dumps(fact_sheet.to_json()).encode()
+            document = fact_sheet._document()
             try:
                 known = native(project_id).open_sheet(document)
             except BackendError as error:
@@ -100,9 +100,11 @@ class Project:
         :param strict: whether a stored line that is no record raises
             ``RecordCorruptedError`` (which carries the others), or is left out.
         """
-        if strict:
+        native = getattr(self._tracer.backend, "_native_log", None)
+        if strict or native is None:
             return self._tracer.load_all()
-        return self._tracer.backend.load_all(self.project_id, strict=False)  # type: ignore[call-arg]
+        records: list[TraceRecord] = native(self.project_id).load_all(False)
+        return records
 
     def summary(self) -> dict[str, Any]:
         """Count the records by stage, and say what the project is about."""

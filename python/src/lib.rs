@@ -29,7 +29,7 @@ mod _core {
     #[pymodule_export]
     use crate::log::Log;
     #[pymodule_export]
-    use crate::record::TraceRecord;
+    use crate::record::{TraceRecord, record_from_line, record_line};
     #[pymodule_export]
     use crate::sheet::{amend_sheet, check_content, parse_sheet, read_sheet, sheet_template};
     #[pymodule_export]

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
+use quark_trace::Record;
 use quark_trace::core::record::{Draft, Field, View};
 
 use crate::decode::{Mutability, decode, string};
 use crate::encode;
-use crate::errors::raise;
+use crate::errors::{Doing, exception, raise};
 use crate::python::{FREEZE, Imported, THAW};
 
 static FROZEN_INSTANCE: Imported = Imported::new("dataclasses", "FrozenInstanceError");
@@ -138,6 +139,21 @@ impl TraceRecord {
             Ok(error) => PyErr::from_value(error),
             Err(error) => error,
         }
+    }
+}
+
+/// The line that a record is, or would be, stored as.
+#[pyfunction]
+pub fn record_line<'py>(py: Python<'py>, record: &TraceRecord) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, &record.to_line(py)?))
+}
+
+/// The record that a stored line is.
+#[pyfunction]
+pub fn record_from_line(py: Python<'_>, line: &[u8]) -> PyResult<TraceRecord> {
+    match Record::from_line(line.to_vec()) {
+        Ok(record) => Ok(TraceRecord::from_line(record.into_line())),
+        Err(error) => Err(exception(py, &error, Doing::Reading, "")),
     }
 }
 

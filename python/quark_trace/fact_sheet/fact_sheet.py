@@ -8,7 +8,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from quark_trace import _core
-from quark_trace.exceptions import ImmutableFieldError, InvalidAmendmentError
+from quark_trace.exceptions import (
+    ImmutableFieldError,
+    InvalidAmendmentError,
+    _UnwritableFactSheetError,
+)
 from quark_trace.frozen import freeze, thaw
 
 __all__ = ["FactSheet", "ImmutableFieldError", "InvalidAmendmentError"]
@@ -103,8 +107,7 @@ class FactSheet:
         :raises InvalidAmendmentError: a field is unknown, a value is not acceptable, nothing
             changes, or ``amended_by`` or ``reason`` is missing.
         """
-        document = json.dumps(self.to_json()).encode()
-        amended = _core.amend_sheet(document, fields, amended_by, reason)
+        amended = _core.amend_sheet(self._document(), fields, amended_by, reason)
         self.__dict__.update(FactSheet.from_json(json.loads(amended)).__dict__)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,6 +126,16 @@ class FactSheet:
         data.update(self.extra)
         copied: dict[str, Any] = thaw(data)
         return copied
+
+    def _document(self) -> bytes:
+        """The sheet as JSON, before anything is written."""
+        try:
+            return json.dumps(self.to_json(), allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _UnwritableFactSheetError(
+                f"the fact sheet cannot be written as JSON: {error}; "
+                "use text, numbers, lists and dictionaries"
+            ) from error
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FactSheet:

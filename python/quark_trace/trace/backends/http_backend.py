@@ -10,6 +10,7 @@ import ssl
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from quark_trace._core import record_from_line, record_line
 from quark_trace.exceptions import (
     BackendError,
     BackendReadError,
@@ -26,6 +27,7 @@ from quark_trace.trace.record import TraceRecord
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
+_RECORD_KEYS = ("record_id", "project_id", "stage", "timestamp")
 _ANSWER_LIMIT = 256 * 1024 * 1024
 
 
@@ -124,7 +126,9 @@ class HttpBackend(StorageBackend):
         """Store a record; the server has it when this returns."""
         self._check_scope()
         path = f"/projects/{_segment(str(record.project_id))}/records"
-        self._write(path, _document(record.to_json()), str(record.project_id))
+        if not isinstance(record, TraceRecord):
+            record = TraceRecord.from_json(record.to_json())
+        self._write(path, record_line(record), str(record.project_id))
 
     def load_all(self, project_id: str) -> list[TraceRecord]:
         """Read all records of a project."""
@@ -138,17 +142,18 @@ class HttpBackend(StorageBackend):
         for row in rows:
             if not isinstance(row, dict) or row.get("project_id") != project_id:
                 raise BackendReadError("the server answered with a record of another project")
-            try:
-                records.append(TraceRecord.from_json(row))
-            except KeyError as error:
-                raise BackendReadError(f"the server answered with a record without {error}") from error
+            missing = [name for name in _RECORD_KEYS if name not in row]
+            if missing:
+                raise BackendReadError(f"the server answered with a record without {missing[0]!r}")
+            records.append(record_from_line(json.dumps(row).encode("ascii")))
         return records
 
     def save_fact_sheet(self, fact_sheet: FactSheet) -> None:
         """Store the first fact sheet of a project."""
         self._check_scope(fact_sheet.institution_id)
-        document = self._fact_sheet_payload(fact_sheet)
-        self._write("/projects/", _document(document), fact_sheet.project_id)
+        sheet = json.loads(fact_sheet._document())
+        document = json.dumps({**sheet, "institution": self.institution_id}).encode("ascii")
+        self._write("/projects/", document, fact_sheet.project_id)
 
     def load_fact_sheet(self, project_id: str) -> FactSheet:
         """Read the current fact sheet of a project."""
@@ -170,10 +175,6 @@ class HttpBackend(StorageBackend):
         if self._connection is not None and self._process == os.getpid():
             self._connection.close()
         self._connection = None
-
-    def _fact_sheet_payload(self, fact_sheet: FactSheet) -> dict[str, Any]:
-        """The fact sheet under the names that servers of 0.1.0 expect, and all of it."""
-        return {**fact_sheet.to_json(), "institution": self.institution_id}
 
     def _check_scope(self, resource_institution_id: str | None = None) -> None:
         if not self.institution_id:
@@ -304,10 +305,6 @@ def _described(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "the server did not answer in time"
     return str(error) or type(error).__name__
-
-
-def _document(data: dict[str, Any]) -> bytes:
-    return json.dumps(data).encode("ascii")
 
 
 def _segment(text: str) -> str:

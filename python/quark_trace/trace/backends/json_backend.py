@@ -113,7 +113,7 @@ class JsonBackend(StorageBackend):
 
     def save_fact_sheet(self, fact_sheet: FactSheet) -> None:
         """Store the first fact sheet of a project."""
-        document = json.dumps(fact_sheet.to_json()).encode()
+        document = fact_sheet._document()
         try:
             self._native_log(fact_sheet.project_id).save_sheet(document)
         except BackendWriteError as error:
