@@ -10,7 +10,7 @@ use crate::environment;
 
 /// The flight recorder of machine learning: fact sheets and append-only, verifiable trace records.
 #[derive(Debug, Parser)]
-#[command(name = "quark-trace", version, about, after_help = environment::HELP)]
+#[command(name = "quark-trace", version, after_help = environment::HELP)]
 #[command(max_term_width = 100, infer_subcommands = false, arg_required_else_help = true)]
 pub struct Arguments {
     /// Write JSON, for programs

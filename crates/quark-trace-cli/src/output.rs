@@ -20,12 +20,13 @@ pub const STRONG: Style = Style::new().bold();
 /// What was asked for on the command line.
 pub struct Output {
     pub json: bool,
-    quiet: bool,
+    pub quiet: bool,
+    terminal: bool,
 }
 
 impl Output {
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self { json, quiet, terminal: std::io::stdout().is_terminal() }
     }
 
     /// Writes a line of data.
@@ -36,13 +37,21 @@ impl Output {
     /// Writes a stored line: as it is to a file or pipe; to a terminal with the same escapes that
     /// JSON has for characters with an effect, so that it stays the same JSON.
     pub fn stored(&self, line: &[u8]) -> Result<(), Failure> {
-        if std::io::stdout().is_terminal() {
+        let mut out = Vec::with_capacity(line.len() + 1);
+        self.put_stored(line, &mut out);
+        self.bytes(&out)
+    }
+
+    /// As [`Output::stored`], for many lines that are written together.
+    pub fn put_stored(&self, line: &[u8], out: &mut Vec<u8>) {
+        if self.terminal {
             let text = String::from_utf8_lossy(line);
             let lines: Vec<_> = text.split('\n').map(|line| escaped(line, is_hidden)).collect();
-            return self.line(lines.join("\n"));
+            out.extend_from_slice(lines.join("\n").as_bytes());
+        } else {
+            out.extend_from_slice(line);
         }
-        let mut out = std::io::stdout().lock();
-        out.write_all(line).and_then(|()| out.write_all(b"\n")).map_err(Failure::from)
+        out.push(b'\n');
     }
 
     /// Writes bytes as they are.
@@ -97,6 +106,12 @@ pub fn table(header: &[&str]) -> Table {
         table.set_header(header.to_vec());
     }
     table
+}
+
+/// Columns of the terminal that the output goes to; `None` for a file or pipe.
+pub fn width() -> Option<usize> {
+    let is_terminal = std::io::stdout().is_terminal();
+    Table::new().width().map(usize::from).filter(|_| is_terminal)
 }
 
 /// Keeps a column at the width of its content.

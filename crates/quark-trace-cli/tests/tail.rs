@@ -65,7 +65,8 @@ fn begins_before_the_log_does() {
 #[test]
 fn shows_lines_of_0_1_0_once_although_they_are_adopted_later() {
     let session = Session::with_demo();
-    let follower = Follower::start(&session, &["tail", "-f", "-n", "0", "traces", "demo"]);
+    let follower = Follower::start(&session, &["tail", "-f", "-n", "1", "traces", "demo"]);
+    assert!(follower.line().contains("evaluation"), "it has begun");
     let line = r#"{"record_id": "1", "project_id": "demo", "stage": "old", "timestamp": "t", "payload": {}}"#;
     let file = session.folder.join("traces/demo_trace_log.jsonl");
     let mut options = std::fs::OpenOptions::new();

@@ -38,6 +38,8 @@ pub fn run(words: &[String], by: &str, reason: &str, output: &Output) -> Result<
         before.version(),
         project.sheet().version()
     ))?;
-    changes(&diff(&before, project.sheet()), output)?;
+    if !output.quiet {
+        changes(&diff(&before, project.sheet()), output)?;
+    }
     Ok(0)
 }

@@ -7,13 +7,17 @@ use quark_trace::core::record::View;
 
 use super::row::{RecordRow, each_record};
 use crate::failure::Failure;
-use crate::output::{Output, fixed, table};
+use crate::output::{FAINT, Output, STRONG, fixed, table, width};
 use crate::target::{Access, Target};
 
 /// Rows of one table, so that a long history is shown while it is read.
 const PAGE: usize = 500;
 /// Characters of a payload in the table; `--json` has all of it.
 const PAYLOAD: usize = 400;
+/// Bytes of stored lines that are written together.
+const LINES: usize = 64 * 1024;
+/// Columns of a terminal that has no room for a table with a payload in it.
+const NARROW: usize = 80;
 
 pub fn run(
     words: &[String],
@@ -28,7 +32,7 @@ pub fn run(
             View::parse(line).is_ok_and(|view| view.stage.to_str().trim() == stage)
         })
     };
-    let mut page = Page { output, rows: Vec::new(), shown: 0 };
+    let mut page = Page { output, rows: Vec::new(), lines: Vec::new(), shown: 0 };
     let mut kept: VecDeque<(Option<u64>, Vec<u8>)> = VecDeque::new();
     let mut result = Ok(());
     each_record(&log, 0, |number, line| {
@@ -58,9 +62,16 @@ pub fn run(
     Ok(0)
 }
 
+/// Index of an entry; a line that is not in the ledger has none.
+fn entry(index: Option<u64>) -> String {
+    index.map_or("-".to_owned(), |index| index.to_string())
+}
+
 struct Page<'a> {
     output: &'a Output,
     rows: Vec<(Option<u64>, RecordRow)>,
+    /// Stored lines on their way out.
+    lines: Vec<u8>,
     shown: usize,
 }
 
@@ -68,22 +79,37 @@ impl Page<'_> {
     fn add(&mut self, number: Option<u64>, line: &[u8]) -> Result<(), Failure> {
         self.shown += 1;
         if self.output.json {
-            return self.output.stored(line);
+            self.output.put_stored(line, &mut self.lines);
+            return if self.lines.len() < LINES { Ok(()) } else { self.flush() };
         }
         self.rows.push((number, RecordRow::of(line, PAYLOAD)));
         if self.rows.len() == PAGE { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
+        self.output.bytes(&self.lines)?;
+        self.lines.clear();
         if self.rows.is_empty() {
             return Ok(());
+        }
+        if width().is_some_and(|columns| columns < NARROW) {
+            return self.rows.drain(..).try_for_each(|(number, row)| {
+                self.output.line(format!(
+                    "{STRONG}{}{STRONG:#} {FAINT}{}{FAINT:#} {}",
+                    entry(number),
+                    row.time,
+                    row.stage
+                ))?;
+                let mut indented = table(&[]);
+                indented.add_row([row.payload]);
+                self.output.line(indented.trim_fmt())
+            });
         }
         let first = self.shown == self.rows.len();
         let mut table =
             table(if first { &["entry", "time (UTC)", "stage", "payload"] } else { &[] });
         for (number, row) in self.rows.drain(..) {
-            let number = number.map_or("-".to_owned(), |number| number.to_string());
-            table.add_row([number, row.time, row.stage, row.payload]);
+            table.add_row([entry(number), row.time, row.stage, row.payload]);
         }
         fixed(&mut table, &[0, 1, 2]);
         self.output.line(table.trim_fmt())

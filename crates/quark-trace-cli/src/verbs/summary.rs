@@ -3,6 +3,7 @@
 use quark_trace::{ErrorKind, Project, Summary, project};
 use serde_json::{Map, Value, json};
 
+use super::row::short_time;
 use crate::failure::Failure;
 use crate::output::{FAINT, Output, STRONG, fixed, shown, table};
 use crate::target::{Access, Target};
@@ -85,9 +86,9 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
         stages.add_row(["unreadable lines".to_owned(), counted.unreadable.to_string()]);
     }
     output.line(stages.trim_fmt())?;
-    let time = |time: &Option<String>| shown(time.as_deref().unwrap_or("?"), 40);
+    let time = |time: &Option<String>| short_time(&shown(time.as_deref().unwrap_or("?"), 40));
     output.line(format!(
-        "{FAINT}from {} to {}{FAINT:#}",
+        "{FAINT}from {} to {} (UTC){FAINT:#}",
         time(&counted.first_record_at),
         time(&counted.last_record_at)
     ))
