@@ -15,6 +15,7 @@ use crate::store::{Plan, Row, Select, Store};
 
 /// How long a writer may take between a line and its entry before the line is reported.
 const MOMENT: Duration = Duration::from_millis(50);
+const MOMENTS: u32 = 4;
 
 /// Reads the whole log of a project and says what is proven, and where it fails.
 ///
@@ -57,7 +58,10 @@ pub fn verify_with_progress(
     })?;
     let mut repeated =
         if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
-    if verifier.size() > 0 && loose.iter().any(|row| !repeated.contains_key(&row.0)) {
+    for _ in 0..MOMENTS {
+        if verifier.size() == 0 || loose.iter().all(|row| repeated.contains_key(&row.0)) {
+            break;
+        }
         // A line that a writer is just appending gets its entry a moment later.
         std::thread::sleep(MOMENT);
         repeated = repeats(store, project, &loose)?;
