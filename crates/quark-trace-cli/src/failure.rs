@@ -74,7 +74,25 @@ impl From<Error> for Failure {
             ErrorKind::InvalidInput | ErrorKind::Unsupported => USAGE,
             _ => FAILED,
         };
-        Self::because(&error.to_string(), code)
+        let failure = Self::because(&error.to_string(), code);
+        match advice(error.kind()) {
+            Some(advice) => failure.with_help(advice),
+            None => failure,
+        }
+    }
+}
+
+/// What to do about an error of the library, where its kind says so.
+fn advice(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Integrity(_) => {
+            Some("`quark-trace verify` shows what was changed and where; nothing is repaired")
+        }
+        ErrorKind::Conflict { .. } => Some("somebody else wrote at the same time; try again"),
+        ErrorKind::PermissionDenied => Some("ask for access to the folder, or name another store"),
+        ErrorKind::StorageFull => Some("make room on the disk and try again"),
+        ErrorKind::Busy => Some("another process is writing; try again in a moment"),
+        _ => None,
     }
 }
 

@@ -83,7 +83,7 @@ impl Output {
         }
         let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
         let template = match total {
-            0 => "{spinner} {msg} {human_pos} ({per_sec})",
+            0 => "{spinner} {msg}",
             _ => "{msg} [{bar:30}] {human_pos}/{human_len} {eta}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

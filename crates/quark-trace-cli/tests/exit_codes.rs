@@ -29,6 +29,7 @@ fn one_is_tampered_or_an_invalid_sheet() {
     assert!(said.out().starts_with("TAMPERED"), "{}", said.out());
     assert!(said.out().contains("entry 3"), "{}", said.out());
     session.run(&["copy", "traces", "backup"]).fails(1, "entry 3");
+    session.run(&["copy", "traces", "backup"]).fails(1, "help: `quark-trace verify` shows");
     fs::write(session.folder.join("sheet.yaml"), "purpose: 3\n").unwrap();
     session.run(&["check", "sheet.yaml"]).fails(1, "sheet.yaml");
     session.run(&["check", "sheet.yaml", "--quiet"]).fails(1, "sheet.yaml");
@@ -172,7 +173,8 @@ fn colours_are_asked_for() {
 fn json_of_every_verb_is_json() {
     let session = Session::with_demo();
     for verb in [
-        &["open", "traces", "demo"] as &[&str],
+        &["init", "other", "--file", "other.yaml"] as &[&str],
+        &["open", "traces", "demo"],
         &["log", "traces", "demo", "s", "a=1"],
         &["history", "traces", "demo"],
         &["summary", "traces", "demo"],

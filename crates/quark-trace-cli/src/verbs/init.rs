@@ -7,6 +7,7 @@ use std::path::Path;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::sheet::template;
 use quark_trace::core::visible::visible;
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -23,6 +24,11 @@ pub fn run(project: &str, file: &Path, output: &Output) -> Result<u8, Failure> {
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     let written = created.and_then(|mut opened| opened.write_all(text.as_bytes()));
     match written {
+        Ok(()) if output.json => {
+            output
+                .json(&json!({"file": file.to_string_lossy(), "project_id": project.as_str()}))?;
+            Ok(0)
+        }
         Ok(()) => {
             output.say(format!(
                 "Wrote {shown}. Fill it in, then:\n  quark-trace check {shown}\n  \

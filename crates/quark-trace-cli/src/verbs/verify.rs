@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use quark_trace::core::ledger::VerifierKey;
+use quark_trace::core::ledger::{Checkpoint, Note, VerifierKey};
 use quark_trace::verify::{Finding, Level, Policy, Severity, Verdict, verify_with_progress};
 
 use super::value;
@@ -28,9 +28,12 @@ pub fn run(
         checkpoint: note(checkpoint)?,
         ..Policy::default()
     };
-    let bar = output.progress(0, "verifying");
+    let bar = output.progress(signed_size(&target)?, "verifying");
     let verdict =
         verify_with_progress(target.store.as_ref(), &target.project, &policy, &mut |done| {
+            if bar.length().is_some_and(|length| length < done) {
+                bar.set_length(done);
+            }
             bar.set_position(done);
         })?;
     bar.finish_and_clear();
@@ -40,6 +43,14 @@ pub fn run(
         show(&verdict, output)?;
     }
     Ok(verdict.exit_code())
+}
+
+/// How many entries the checkpoint speaks of, for the progress bar alone; 0 where there is none.
+fn signed_size(target: &Target) -> Result<u64, Failure> {
+    let beside = target.store.beside(&target.project)?.unwrap_or_default();
+    let note = beside.checkpoint.as_deref().and_then(|text| Note::parse(text).ok());
+    let checkpoint = note.and_then(|note| Checkpoint::parse(note.text()).ok());
+    Ok(checkpoint.map_or(0, |checkpoint| checkpoint.size))
 }
 
 fn read_keys(given: &[String]) -> Result<Vec<VerifierKey>, Failure> {
