@@ -16,7 +16,7 @@ from quark_trace import JsonBackend, Project, TraceLog, _core
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VECTORS = json.loads((REPOSITORY / "spec/vectors/ledger-v1.json").read_text(encoding="utf-8"))
-MUTATIONS = 300
+MUTATIONS = 150
 P = "demo"
 
 
@@ -94,6 +94,25 @@ def original(tmp_path_factory):
     return base
 
 
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory):
+    """A folder of 0.1.0 without a sheet, adopted, with records of ours behind."""
+    base = tmp_path_factory.mktemp("adopted")
+    folder = base / "data"
+    folder.mkdir()
+    lines = VECTORS["record_lines"]
+    (folder / f"{P}_trace_log.jsonl").write_bytes(
+        f"{lines[0]}\r\n\n{lines[1]}\n".encode() + b"not json \xff\n")
+    log = TraceLog(P, JsonBackend(folder, keys=base / "keys"))
+    for number in range(4):
+        log.log("client_round", round=number)
+    log.backend.flush()
+    shutil.copy(folder / f"{P}.qtlog/checkpoint", base / "half-way")
+    log.log("evaluation", payload={"text": "\u2028 Köln"})
+    log.backend.close()
+    return base
+
+
 def verdicts(base, folder, *, level=1, checkpoint=None):
     """What both say of the log in `folder`."""
     known = checkpoint and checkpoint.decode()
@@ -121,6 +140,12 @@ def test_both_verify_the_log_as_it_was_written(original):
     assert (other["exit_code"], other["level"], other["size"]) == (0, "L2", 15)
 
 
+def test_both_verify_an_adopted_log(adopted):
+    ours, other = verdicts(adopted, adopted / "data", level=2)
+    assert compared(ours) == compared(other)
+    assert (other["exit_code"], other["adopted"], other["records"]) == (0, 3, 8)
+
+
 def test_both_ask_for_the_level(original):
     ours, other = verdicts(original, original / "data", level=3)
     assert ours["exit_code"] == other["exit_code"] == 2
@@ -137,12 +162,16 @@ def mutate(folder, dice):
     log = folder / f"{P}.qtlog"
     objects = sorted(path for path in (log / "objects").rglob("*") if path.is_file())
     ledger, records = log / "ledger", folder / f"{P}_trace_log.jsonl"
-    files = [ledger, records, log / "checkpoint", log / "log.vkey", folder / f"{P}_fact_sheet.json"]
+    files = [ledger, records, log / "checkpoint", log / "log.vkey"]
+    files += folder.glob(f"{P}_fact_sheet.json")
     how = dice.choice(["flip", "flip", "cut", "drop", "swap", "twice", "insert", "remove", "crlf"])
-    path = dice.choice([*files, ledger, records, *objects])
+    # The change before may have removed or emptied one.
+    left = [path for path in (*files, ledger, records, *objects)
+            if path.exists() and path.stat().st_size]
+    path = dice.choice(left)
     data = path.read_bytes()
     if how in ("drop", "swap", "twice", "insert", "crlf"):
-        path = dice.choice([ledger, records])
+        path = dice.choice([path for path in (ledger, records) if path in left])
         lines = path.read_bytes().splitlines(keepends=True)
         at = dice.randrange(len(lines))
         if how == "drop":
@@ -168,8 +197,10 @@ def mutate(folder, dice):
     return f"{how} {path.name}"
 
 
-def test_both_agree_on_changed_logs(original, tmp_path):
-    dice = random.Random(20260102)
+@pytest.mark.parametrize("kind", ["original", "adopted"])
+def test_both_agree_on_changed_logs(kind, request, tmp_path):
+    original = request.getfixturevalue(kind)
+    dice = random.Random(f"{kind} 20260102")
     seen = {0: 0, 1: 0, 2: 0}
     known = (original / "half-way").read_bytes()
     for number in range(MUTATIONS):
@@ -182,4 +213,4 @@ def test_both_agree_on_changed_logs(original, tmp_path):
         seen[ours["exit_code"]] += 1
         shutil.rmtree(folder)
     # The comparison says something only if both outcomes occur.
-    assert seen[0] > 10 and seen[1] > MUTATIONS // 2, seen
+    assert seen[0] > 3 and seen[1] > MUTATIONS // 2, seen
