@@ -31,12 +31,13 @@ fn the_man_page_has_every_verb_and_is_roff() {
         assert!(page.contains(&format!(".SH \"{}\"", verb.to_uppercase())), "{verb}");
     }
     assert!(page.contains("QUARK\\_TRACE\\_STORE") || page.contains("QUARK_TRACE_STORE"));
+    assert!(!page.contains("quark\\-trace\\-init(1)"), "no other page is there to be read");
     std::fs::write(session.folder.join("page.1"), &page).unwrap();
-    let arguments = ["-man", "-Tutf8", "-ww", "page.1"];
+    let arguments = ["-man", "-Tutf8", "-P-cbou", "-ww", "page.1"];
     let Ok(drawn) = session.plain("groff", &arguments).output() else { return };
     assert!(drawn.status.success());
     assert_eq!(String::from_utf8_lossy(&drawn.stderr), "", "groff has nothing to complain about");
-    assert!(String::from_utf8_lossy(&drawn.stdout).contains("verify"));
+    assert!(String::from_utf8_lossy(&drawn.stdout).contains("VERIFY"));
 }
 
 #[test]
