@@ -17,7 +17,8 @@ from quark_trace import (
     TraceLog,
 )
 
-IDS = ["../x", "a/b", "..", ".hidden", "", "a\\b", "a\0b", "a\nb", "x" * 201, "/etc/passwd", "\ud800", None, 5]
+IDS = ["../x", "a/b", "..", ".hidden", "", "a\\b", "a\0b", "a\nb", "x" * 201, "/etc/passwd", "\ud800",
+       None, 5]
 GOOD = b'{"record_id": "%d", "project_id": "demo", "stage": "s", "timestamp": "t", "payload": {}}\n'
 
 

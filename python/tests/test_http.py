@@ -80,7 +80,8 @@ def test_a_redirect_is_no_success(backend: HttpBackend, server: Server) -> None:
         backend.save(RECORD)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, NodeAuthenticationError), (403, NodeScopeError)])
+@pytest.mark.parametrize(("status", "kind"), [(401, NodeAuthenticationError),
+                                              (403, NodeScopeError)])
 def test_a_refusal_is_typed(status: int, kind: type, backend: HttpBackend, server: Server) -> None:
     server.answers["/projects/p/records"] = (status, {"detail": "why"})
     with pytest.raises(kind, match="why") as caught:

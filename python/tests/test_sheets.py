@@ -43,7 +43,8 @@ def test_attributes_cannot_be_set(name: str, loaded: FactSheet) -> None:
 
 def test_what_it_holds_cannot_be_changed(loaded: FactSheet) -> None:
     for change in (lambda: loaded.algorithm.append({}), lambda: loaded.bias.update(type="x"),
-                   lambda: loaded.algorithm[0].update(name="x"), lambda: loaded.amendment_log.clear()):
+                   lambda: loaded.algorithm[0].update(name="x"),
+                   lambda: loaded.amendment_log.clear()):
         with pytest.raises(TypeError, match="cannot be changed"):
             change()
     loaded.to_json()["algorithm"].append("forged")

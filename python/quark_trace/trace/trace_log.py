@@ -21,7 +21,8 @@ class TraceLog:
         self.backend = backend
         if getattr(backend, "_direct", False) and type(self) is TraceLog:
             # Calls of log() then go straight to the native method.
-            self.log = backend._native_log(project_id).log  # type: ignore[attr-defined, method-assign]
+            native: Any = getattr(backend, "_native_log")  # noqa: B009
+            self.log = native(project_id).log  # type: ignore[method-assign]
 
     def log(self, stage: str = _MISSING, /, **payload: Any) -> TraceRecord:
         """Append a record and return it: ``log(stage, **payload)``.

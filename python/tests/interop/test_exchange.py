@@ -34,7 +34,7 @@ def original(seed_python: str, program: str, *arguments: object) -> list[str]:
 def test_the_original_reads_what_this_version_wrote(
     seed_python: str, project: Project, tmp_path: Path
 ) -> None:
-    project.log("numbers", large=2**64 + 1, small=-0.0, tiny=5e-324, one=1.0, decimal=Decimal("1.5"))
+    project.log("numbers", large=2**64 + 1, small=-0.0, tiny=5e-324, one=1.0, ten=Decimal("1.5"))
     project.log("texts", text="é \u2028 \x00 \U0001f600", path=Path("a/b"), **{"": 1, "a b": 2})
     project.log("surrogate", file="caf\udce9.csv")
     project.log("nested", deep=nested(100), none=None, flag=True, empty=[{}, []])

@@ -75,7 +75,8 @@ class _Answer:
         except (ValueError, AttributeError, RecursionError):
             pass
         shown = f": {str(detail)[:200]!r}" if detail else ""
-        return f"the server answered {self.status} {http.client.responses.get(self.status, '')}{shown}"
+        phrase = http.client.responses.get(self.status, "")
+        return f"the server answered {self.status} {phrase}{shown}"
 
 
 class _TransportError(Exception):
