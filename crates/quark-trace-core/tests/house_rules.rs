@@ -19,7 +19,7 @@ const LONGER: &[(&str, usize, &str)] = &[
         "flushing together is one state machine",
     ),
     ("crates/quark-trace/src/store/file/recover.rs", 420, "every way in which a log can be found"),
-    ("crates/quark-trace/src/store/file/writer.rs", 480, "the append path, from lock to undo"),
+    ("crates/quark-trace/src/store/file/writer.rs", 380, "the append path, from lock to buffer"),
     ("python/src/log.rs", 380, "one class of Python's, one method each"),
 ];
 

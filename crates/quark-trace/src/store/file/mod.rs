@@ -5,6 +5,8 @@
 //! |---|---|---|
 //! | [`folder`] | names and opening of files | everyone here |
 //! | `lines`, `pairs` | reading the records and the ledger side by side | recover, scan |
+//! | `files` | the open files and the lock on them | writer |
+//! | `write` | both files or none | writer |
 //! | `writer` | the append path | open_log |
 //! | `pending`, `span` | encoded entries; writing bytes and taking them back | writer |
 //! | `batch`, `ids` | keeping a batch whole; a record id is taken once | writer |
@@ -27,6 +29,7 @@ use crate::keys::Keyring;
 
 mod align;
 mod batch;
+mod files;
 pub(crate) mod folder;
 mod ids;
 mod lease;
@@ -39,6 +42,7 @@ mod scan;
 mod seal;
 mod span;
 mod state;
+mod write;
 mod writer;
 
 use folder::Names;

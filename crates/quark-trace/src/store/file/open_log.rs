@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
 
+use super::files::sync_both;
 use super::folder::Names;
 use super::scan;
 use super::state::State;
-use super::writer::{APPEND, FLUSH_AFTER, Writer, sync_both};
+use super::writer::{APPEND, FLUSH_AFTER, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 use crate::store::{Appended, Commit, Durability, Head, NewEntry};

@@ -3,9 +3,7 @@
 //! A record goes to the records first and to the ledger second, so that a crash in between leaves
 //! a line without an entry, which is adopted, and never an entry without its line.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
-use std::sync::Arc;
+use std::io;
 use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
@@ -13,13 +11,12 @@ use quark_trace_core::ledger::{Digest, Kind};
 use quark_trace_core::verify::header_object;
 
 use super::batch;
+use super::files::{Files, sync_both};
 use super::folder::{self, Names};
 use super::ids::{Admission, RecordIds};
-use super::lease::Lease;
 use super::pairs::Pairs;
 use super::pending::Pending;
 use super::seal::Seal;
-use super::span::Span;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
@@ -41,7 +38,7 @@ pub(super) struct Writer {
     pub at: State,
     pub files: Option<Files>,
     pub seal: Seal,
-    ids: RecordIds,
+    pub ids: RecordIds,
     /// What is buffered.
     pending: Pending,
     /// Where the log ended before a write of buffered records that could not be taken back: some of
@@ -53,16 +50,6 @@ pub(super) struct Writer {
     pub flushing: bool,
     /// Set when the system could not flush what was acknowledged: nothing is acknowledged after.
     pub broken: Option<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Files {
-    pub records: Arc<File>,
-    pub ledger: Arc<File>,
-    pub lease: Lease,
-    batch: File,
-    /// Whether the files were read up to their end once.
-    pub loaded: bool,
 }
 
 impl Writer {
@@ -204,7 +191,7 @@ impl Writer {
         Ok(())
     }
 
-    fn objects_after(&self, before: &State) -> Result<std::collections::HashSet<Digest>> {
+    pub fn objects_after(&self, before: &State) -> Result<std::collections::HashSet<Digest>> {
         let size = before.range.size();
         let mut pairs = Pairs::open_at(&self.names, size, before.ledger_end, before.records_end)?;
         let mut found = std::collections::HashSet::new();
@@ -358,58 +345,6 @@ impl Writer {
         })
     }
 
-    /// Writes encoded bytes: records, then ledger; on failure both files get their old length.
-    /// An error always says whether they were written.
-    pub fn write(&mut self, pending: &mut Pending) -> Result<()> {
-        let Some(files) = &self.files else { return Err(not_written(self.closed())) };
-        let records = Span::write(&files.records, self.at.records_end, &pending.records, true);
-        if records.failed.is_none() && records.displaced {
-            return self
-                .write_displaced(pending)
-                .map_err(|error| error.with_outcome(Outcome::Unknown));
-        }
-        let ledger = match records.failed {
-            None => Span::write(&files.ledger, self.at.ledger_end, &pending.ledger, false),
-            Some(_) => Span::default(),
-        };
-        let Some(error) = records.failed.as_ref().or(ledger.failed.as_ref()) else {
-            self.note_written(pending);
-            return Ok(());
-        };
-        let undone = ledger.undo(&files.ledger).and_then(|()| records.undo(&files.records));
-        let outcome = if undone.is_ok() { Outcome::NotWritten } else { Outcome::Unknown };
-        let error = match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        };
-        // Whatever state the files are in, the next append finds it out from the files.
-        self.close_files();
-        Err(self.io(error).with_outcome(outcome))
-    }
-
-    fn note_written(&mut self, pending: &Pending) {
-        pending.leaves.iter().for_each(|leaf| self.at.range.push(*leaf));
-        self.at.records_end += pending.records.len() as u64;
-        self.at.ledger_end += pending.ledger.len() as u64;
-        self.at.lines += pending.lines;
-        self.at.sheet = pending.sheet.or(self.at.sheet);
-    }
-
-    /// A program that does not know the lock (quark-trace 0.1.0) wrote in front of our lines at the
-    /// same moment. All lines are in the file, so they get their entries in the order of the file.
-    fn write_displaced(&mut self, pending: &Pending) -> Result<()> {
-        let before = self.at.clone();
-        self.ids = RecordIds::default();
-        let caught = self.catch_up().and_then(|()| self.objects_after(&before));
-        let found = caught.inspect_err(|_| self.close_files())?;
-        if !pending.without(&|digest| found.contains(&digest)).records.is_empty() {
-            self.close_files();
-            return Err(self.io(io::Error::other("the system did not write what it said it wrote")));
-        }
-        let mut rest = pending.without_records();
-        if rest.is_empty() { Ok(()) } else { self.write(&mut rest) }
-    }
-
     pub fn closed(&self) -> Error {
         self.io(io::Error::other("the files were closed meanwhile"))
     }
@@ -421,39 +356,8 @@ impl Writer {
 
 pub(super) const APPEND: &str = "append to the log";
 
-fn not_written(error: Error) -> Error {
+pub(super) fn not_written(error: Error) -> Error {
     error.with_outcome(Outcome::NotWritten)
-}
-
-impl Files {
-    fn open(names: &Names) -> io::Result<Self> {
-        folder::create_private_folder(names.log.parent().unwrap_or(&names.log))?;
-        folder::create_private_folder(&names.log)?;
-        if std::fs::symlink_metadata(&names.log)?.is_symlink() {
-            let message = "the .qtlog folder is a symbolic link, and links are not followed";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
-        let lease = Lease::open(&names.log)?;
-        let records = Arc::new(folder::open_append(&names.records)?);
-        let ledger = Arc::new(folder::open_append(&names.ledger())?);
-        let batch = folder::open_write(&names.batch())?;
-        folder::sync_folder(&names.log)?;
-        folder::sync_folder(names.log.parent().unwrap_or(&names.log))?;
-        Ok(Self { records, ledger, lease, batch, loaded: false })
-    }
-
-    /// Whether somebody wrote since. The ledger has no writers but ours, so that it cannot have
-    /// moved while the lock was held; the records may have been written by 0.1.0 at any time.
-    fn moved(&self, at: &State, fresh: bool) -> io::Result<bool> {
-        let end = |mut file: &File| file.seek(SeekFrom::End(0));
-        Ok(end(&self.records)? != at.records_end || fresh && end(&self.ledger)? != at.ledger_end)
-    }
-}
-
-/// The records first: the ledger must not be ahead of them on the medium.
-pub(super) fn sync_both(records: &File, ledger: &File) -> io::Result<()> {
-    records.sync_data()?;
-    ledger.sync_data()
 }
 
 fn busy_or_io(error: io::Error, names: &Names) -> Error {

@@ -1,0 +1,50 @@
+//! The open files of one log, and the lock on them.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::sync::Arc;
+
+use super::folder::{self, Names};
+use super::lease::Lease;
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct Files {
+    pub records: Arc<File>,
+    pub ledger: Arc<File>,
+    pub lease: Lease,
+    pub batch: File,
+    /// Whether the files were read up to their end once.
+    pub loaded: bool,
+}
+
+impl Files {
+    pub fn open(names: &Names) -> io::Result<Self> {
+        folder::create_private_folder(names.log.parent().unwrap_or(&names.log))?;
+        folder::create_private_folder(&names.log)?;
+        if std::fs::symlink_metadata(&names.log)?.is_symlink() {
+            let message = "the .qtlog folder is a symbolic link, and links are not followed";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let lease = Lease::open(&names.log)?;
+        let records = Arc::new(folder::open_append(&names.records)?);
+        let ledger = Arc::new(folder::open_append(&names.ledger())?);
+        let batch = folder::open_write(&names.batch())?;
+        folder::sync_folder(&names.log)?;
+        folder::sync_folder(names.log.parent().unwrap_or(&names.log))?;
+        Ok(Self { records, ledger, lease, batch, loaded: false })
+    }
+
+    /// Whether somebody wrote since. The ledger has no writers but ours, so that it cannot have
+    /// moved while the lock was held; the records may have been written by 0.1.0 at any time.
+    pub fn moved(&self, at: &State, fresh: bool) -> io::Result<bool> {
+        let end = |mut file: &File| file.seek(SeekFrom::End(0));
+        Ok(end(&self.records)? != at.records_end || fresh && end(&self.ledger)? != at.ledger_end)
+    }
+}
+
+/// The records first: the ledger must not be ahead of them on the medium.
+pub(super) fn sync_both(records: &File, ledger: &File) -> io::Result<()> {
+    records.sync_data()?;
+    ledger.sync_data()
+}
