@@ -20,7 +20,6 @@ const LONGER: &[(&str, usize, &str)] = &[
     ),
     ("crates/quark-trace/src/store/file/recover.rs", 420, "every way in which a log can be found"),
     ("crates/quark-trace/src/store/file/writer.rs", 380, "the append path, from lock to buffer"),
-    ("python/src/log.rs", 380, "one class of Python's, one method each"),
 ];
 
 /// Libraries: whoever uses them decides what is printed and where settings come from.

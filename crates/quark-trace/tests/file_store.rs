@@ -171,3 +171,21 @@ fn threads_waiting_for_the_disk_are_all_served() {
     });
     assert_eq!(log.history().unwrap().len(), 200);
 }
+
+#[test]
+fn a_log_of_which_only_the_checkpoint_is_left_is_tampered_with() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let log = folder.log(&store);
+    (0..3).for_each(|n| drop(log.log("x", &round(n)).unwrap()));
+    store.close().unwrap();
+    fs::remove_file(folder.file("demo_trace_log.jsonl")).unwrap();
+    fs::write(folder.file("demo.qtlog/ledger"), "").unwrap();
+    let verify = || {
+        let policy = quark_trace::verify::Policy::default();
+        quark_trace::verify::verify(folder.store().as_ref(), log.project(), &policy).unwrap()
+    };
+    assert_eq!(verify().exit_code(), 1, "{:?}", verify());
+    fs::remove_file(folder.file("demo.qtlog/ledger")).unwrap();
+    assert_eq!(verify().exit_code(), 1, "{:?}", verify());
+}

@@ -21,7 +21,9 @@ pub(super) type Sink<'s> = &'s mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
 
 /// Whether the folder has nothing of the project; an append that failed may leave empty files.
 pub(super) fn is_absent(names: &Names) -> Result<bool> {
-    for path in [names.ledger(), names.records.clone(), names.sheet.clone()] {
+    // A checkpoint alone says that there was a log.
+    let paths = [names.ledger(), names.records.clone(), names.sheet.clone(), names.checkpoint()];
+    for path in paths {
         match std::fs::symlink_metadata(&path) {
             Ok(found) if found.is_file() && found.len() == 0 && path != names.sheet => {}
             Ok(_) => return Ok(false),
