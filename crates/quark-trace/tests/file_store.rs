@@ -189,3 +189,37 @@ fn a_log_of_which_only_the_checkpoint_is_left_is_tampered_with() {
     fs::remove_file(folder.file("demo.qtlog/ledger")).unwrap();
     assert_eq!(verify().exit_code(), 1, "{:?}", verify());
 }
+
+#[test]
+fn lines_of_the_original_do_not_mix_with_what_is_buffered() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let log = folder.log(&store).with_durability(Durability::Buffered);
+    log.log("x", &round(0)).unwrap();
+    store.seal(log.project()).unwrap();
+    for n in 1..4 {
+        log.log("x", &round(n)).unwrap();
+        let foreign = log.draft("foreign", b"{}").unwrap();
+        let mut text = fs::read(folder.file("demo_trace_log.jsonl")).unwrap();
+        text.extend_from_slice(foreign.line());
+        // The last one lacks its line feed, and is a whole record without it.
+        text.extend_from_slice(if n == 3 { b"" } else { b"\n" });
+        fs::write(folder.file("demo_trace_log.jsonl"), text).unwrap();
+        store.close().unwrap();
+    }
+    let verdict = quark_trace::verify::verify(&*store, log.project(), &Default::default()).unwrap();
+    assert_eq!((verdict.exit_code(), verdict.counts.records), (0, 7), "{verdict:?}");
+    assert_eq!(verdict.counts.loose, 0);
+}
+
+#[test]
+fn a_log_that_was_removed_is_not_begun_anew_behind_its_writer() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let log = folder.log(&store);
+    log.log("x", &round(0)).unwrap();
+    store.close().unwrap();
+    fs::remove_dir_all(folder.0.join("data")).unwrap();
+    let error = log.log("x", &round(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity("E-TRUNC"), "{error}");
+}
