@@ -109,8 +109,11 @@ class Store:
     def projects(self, /) -> list[str]:
         """The ids of the projects in the folder."""
 
+    def flush(self, /) -> None:
+        """Make everything durable and sign checkpoints."""
+
     def close(self, /) -> None:
-        """Make everything durable and sign checkpoints; the store can be used again."""
+        """Make everything durable, sign checkpoints and free the locks; the store can be used again."""
 
 @final
 class Log:

@@ -181,8 +181,8 @@ impl Log {
 
     /// The current fact sheet as stored, or `None`.
     fn sheet<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let versions = self.run(py, Doing::Reading, |open| project::sheets(&open.log))?;
-        Ok(versions.last().map(|version| PyBytes::new(py, &version.bytes)))
+        let shown = self.run(py, Doing::Reading, |open| open.store.shown_sheet(&self.project))?;
+        Ok(shown.map(|bytes| PyBytes::new(py, &bytes)))
     }
 
     /// All versions of the fact sheet: `[(index or None, bytes)]`.

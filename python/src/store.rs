@@ -100,7 +100,13 @@ impl Store {
         Ok(projects.iter().map(ToString::to_string).collect())
     }
 
-    /// Makes everything durable and signs checkpoints; the store can be used again.
+    /// Makes everything durable and signs checkpoints.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let flushed = self.shared.store().and_then(|store| py.detach(|| store.flush()));
+        flushed.map_err(|error| exception(py, &error, Doing::Writing, &self.shared.path))
+    }
+
+    /// Makes everything durable, signs checkpoints and frees the locks; the store can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let closed = self.shared.store().and_then(|store| py.detach(|| store.close()));
         closed.map_err(|error| exception(py, &error, Doing::Writing, &self.shared.path))

@@ -134,7 +134,7 @@ class JsonBackend(StorageBackend):
 
     def flush(self) -> None:
         """Make everything durable and sign a checkpoint over it."""
-        self._store.close()
+        self._store.flush()
 
     def close(self) -> None:
         """Flush and free the locks; the backend can be used again."""

@@ -126,6 +126,19 @@ impl FileStore {
         self.each_log(OpenLog::release)
     }
 
+    /// Makes everything that was appended here durable and signs checkpoints over it.
+    pub fn flush(&self) -> Result<()> {
+        self.each_log(OpenLog::seal_if_needed)
+    }
+
+    /// The fact sheet as it is shown under the name that 0.1.0 uses, without reading the log.
+    /// Whether it is the last one of the ledger is checked by the next append, and by `verify`.
+    pub fn shown_sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
+        let path = self.names(project).sheet;
+        folder::read_if_there(&path)
+            .map_err(|error| Error::io("read the fact sheet", path.display().to_string(), error))
+    }
+
     /// Makes everything durable, signs checkpoints over what was appended, and frees the locks.
     /// The store can be used again afterwards. Dropping the store does the same, but cannot report.
     pub fn close(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! One project's log as this process holds it: the writer, its background thread, and waiting for
 //! the disk together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(super) struct OpenLog {
     /// The process that opened it. A child made by `fork` has a copy without the thread, with locks
     /// in whatever state they were.
     process: u32,
+    /// Set at the moment in which a flush fails.
+    flush_failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl OpenLog {
             flushed: Condvar::new(),
             thread: Mutex::new(None),
             process: std::process::id(),
+            flush_failed: AtomicBool::new(false),
         })
     }
 
@@ -70,6 +74,7 @@ impl OpenLog {
         commit.check()?;
         self.check_process()?;
         let mut inner = self.lock();
+        self.take_note_of_failed_flush(&mut inner);
         let plain = commit.expected.is_none() && commit.entries.iter().all(is_plain);
         let appended = if commit.durability == Durability::Buffered && plain {
             inner.writer.buffer(commit.entries)
@@ -100,6 +105,7 @@ impl OpenLog {
             return Some(Err(refusal));
         }
         let mut inner = self.inner.try_lock().ok()?;
+        self.take_note_of_failed_flush(&mut inner);
         if !inner.writer.is_quick() {
             return None;
         }
@@ -112,6 +118,12 @@ impl OpenLog {
         }
         self.wake_thread(&mut inner);
         Some(appended)
+    }
+
+    fn take_note_of_failed_flush(&self, inner: &mut Inner) {
+        if self.flush_failed.load(Ordering::Acquire) && inner.writer.broken.is_none() {
+            inner.writer.break_off(&std::io::Error::other("the last flush failed"));
+        }
     }
 
     fn is_forked(&self) -> bool {
@@ -165,6 +177,10 @@ impl OpenLog {
         inner.writer.dirty_since = None;
         drop(inner);
         let result = sync_both(&records, &ledger);
+        if result.is_err() {
+            // Known to those who append before this thread gets the log back.
+            self.flush_failed.store(true, Ordering::Release);
+        }
         let mut inner = self.lock();
         inner.writer.flushing = false;
         match &result {
@@ -176,6 +192,12 @@ impl OpenLog {
             Ok(()) => Ok((inner, at)),
             Err(error) => Err(inner.writer.io(error)),
         }
+    }
+
+    /// As [`OpenLog::seal`], unless nothing was appended since.
+    pub fn seal_if_needed(&self) -> Result<()> {
+        let needed = !self.is_forked() && self.lock().needs_closing();
+        if needed { self.seal().map(drop) } else { Ok(()) }
     }
 
     /// Makes all durable and signs a checkpoint over it.
