@@ -59,7 +59,9 @@ pub fn verify_with_progress(
     let mut repeated =
         if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
     for _ in 0..MOMENTS {
-        if verifier.size() == 0 || loose.iter().all(|row| repeated.contains_key(&row.0)) {
+        let settled =
+            loose.iter().all(|(digest, _, inside)| *inside || repeated.contains_key(digest));
+        if settled || verifier.size() == 0 || verifier.has_errors() {
             break;
         }
         // A line that a writer is just appending gets its entry a moment later.

@@ -162,6 +162,14 @@ pub fn write(out: &mut Vec<u8>, kind: Kind<'_>, object: Digest) {
     out.extend_from_slice(&object.to_hex());
 }
 
+/// The object of entry 0.
+pub fn header_object(project: &crate::ids::ProjectId) -> Vec<u8> {
+    let mut object = br#"{"format": "quark-trace-log/1", "project_id": "#.to_vec();
+    crate::json::write::string(&mut object, project.as_str());
+    object.push(b'}');
+    object
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ mod verdict;
 pub use verdict::{Code, Counts, Finding, Level, Severity, Verdict};
 
 use crate::ids::ProjectId;
-use crate::json::write;
+use crate::ledger::entry::header_object;
 use crate::ledger::merkle::leaf_hash;
 use crate::ledger::{Checkpoint, CompactRange, Digest, Entry, Kind, Note, VerifierKey, dsse};
 use sheets::Sheets;
@@ -144,6 +144,12 @@ impl<'p> Verifier<'p> {
         self.range.size()
     }
 
+    /// Whether what was taken is known to be changed, or to end too early.
+    pub fn has_errors(&self) -> bool {
+        let mut known = [&self.sealed, &self.known].into_iter().flatten();
+        self.verdict.is_tampered() || known.any(|known| known.size > self.size())
+    }
+
     /// Takes the next entry.
     pub fn entry(&mut self, found: &Found<'_>) {
         self.range.push(leaf_hash(found.line));
@@ -229,17 +235,17 @@ impl<'p> Verifier<'p> {
 
     fn compare_roots(&mut self) {
         let size = self.range.size();
-        for (code, what) in [(Code::Root, false), (Code::Fork, true)] {
-            let checkpoint = if what { &self.known } else { &self.sealed };
-            let Some(checkpoint) = checkpoint.as_ref().filter(|known| known.size == size) else {
-                continue;
-            };
-            if checkpoint.root != self.range.root() {
-                let whose = if what { "the checkpoint you gave" } else { "the checkpoint" };
-                let message =
-                    format!("entries 0 to {} do not have the root that {whose} signs", size - 1);
-                self.error(code, None, message);
-            }
+        let differs = |known: &Option<Checkpoint>| {
+            known.as_ref().is_some_and(|at| at.size == size && at.root != self.range.root())
+        };
+        let (root, fork) = (differs(&self.sealed), differs(&self.known));
+        let what =
+            |whose| format!("entries 0 to {} do not have the root that {whose} signs", size - 1);
+        if root {
+            self.error(Code::Root, None, what("the checkpoint"));
+        }
+        if fork {
+            self.error(Code::Fork, None, what("the checkpoint you gave"));
         }
     }
 
@@ -335,12 +341,4 @@ fn noun(kind: Kind<'_>) -> &'static str {
         Kind::Schema => "schema",
         _ => "object",
     }
-}
-
-/// The object of entry 0.
-pub fn header_object(project: &ProjectId) -> Vec<u8> {
-    let mut object = br#"{"format": "quark-trace-log/1", "project_id": "#.to_vec();
-    write::string(&mut object, project.as_str());
-    object.push(b'}');
-    object
 }

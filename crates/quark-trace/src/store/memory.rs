@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::entry::header_object;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
 use quark_trace_core::record::View;
-use quark_trace_core::verify::header_object;
 
 use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};

@@ -6,10 +6,10 @@
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime};
 
+use quark_trace_core::ledger::entry::header_object;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Kind, Note};
 use quark_trace_core::record::View;
-use quark_trace_core::verify::header_object;
 
 use super::folder;
 use super::pairs::Pairs;

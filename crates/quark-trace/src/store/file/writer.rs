@@ -7,8 +7,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::entry::header_object;
 use quark_trace_core::ledger::{Digest, Kind};
-use quark_trace_core::verify::header_object;
 
 use super::batch;
 use super::files::{Files, sync_both};
