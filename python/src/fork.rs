@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use pyo3::prelude::*;
-use quark_trace::store::FileStore;
+use quark_trace::store::{FileStore, Store as _};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Only touched with the GIL held, so that no other thread holds it when this one forks.

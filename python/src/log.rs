@@ -181,7 +181,7 @@ impl Log {
 
     /// The current fact sheet as stored, or `None`.
     fn sheet<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let shown = self.run(py, Doing::Reading, |open| open.store.shown_sheet(&self.project))?;
+        let shown = self.run(py, Doing::Reading, |open| open.store.sheet(&self.project))?;
         Ok(shown.map(|bytes| PyBytes::new(py, &bytes)))
     }
 

@@ -100,6 +100,8 @@ impl Copying<'_> {
                 let message = format!("the {what} end in the middle of a line; seal the log first");
                 Err(refuse(ErrorKind::Integrity("E-TRUNC"), &message))
             }
+            // It does not travel; the target derives its own.
+            Row::Differs { .. } => Ok(()),
             Row::SheetDiffers { .. } => Err(refuse(
                 ErrorKind::Integrity("E-SHEET"),
                 "the fact sheet is not the ledger's last",

@@ -52,6 +52,7 @@ pub fn verify_with_progress(
             Row::Torn { what, place, length, entered } => {
                 verifier.torn(what, place, length, entered);
             }
+            Row::Differs { index, what } => verifier.differs(index, &what),
             Row::SheetDiffers { found } => verifier.sheet_differs(found),
         }
         ControlFlow::Continue(())

@@ -278,6 +278,11 @@ impl<'p> Verifier<'p> {
         self.find(Code::Unsealed, Severity::Warning, None, place, message);
     }
 
+    /// Takes note that something a store keeps beside the entries says otherwise than they do.
+    pub fn differs(&mut self, index: Option<u64>, what: &str) {
+        self.error(Code::Altered, index, what.to_owned());
+    }
+
     /// Takes note that the sheet people see is not the last one of the ledger.
     pub fn sheet_differs(&mut self, found: Option<Digest>) {
         let message = match found {

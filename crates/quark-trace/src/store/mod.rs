@@ -67,6 +67,48 @@ pub trait Store: fmt::Debug + Send + Sync {
         plan: &Plan,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
+
+    /// The fact sheet in force as people see it, its bytes unchecked; `None` when there is none.
+    fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
+        let mut last = None;
+        let plan = Plan { from: 0, select: Select::Sheets };
+        self.scan(project, &plan, &mut |row| {
+            if let Row::Entry { object: Some(object), .. } = row {
+                last = Some(object.into_owned());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(last)
+    }
+
+    /// Appends plain records of callers that hold a lock of their own (Python's, say) meanwhile;
+    /// `None`, with nothing done, when it would have to wait. A store whose writes always wait
+    /// leaves this out.
+    fn append_if_quick(
+        &self,
+        _project: &ProjectId,
+        _commit: &Commit<'_>,
+    ) -> Option<Result<Appended>> {
+        None
+    }
+
+    /// Makes everything that was appended here durable and signs checkpoints over it.
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// As [`Store::flush`], and lets go of locks, files and connections. The store can be used again
+    /// afterwards. Dropping the store does the same, but cannot report.
+    fn close(&self) -> Result<()> {
+        self.flush()
+    }
+
+    /// Hands over what is buffered and lets go of locks and connections, so that a forked child
+    /// inherits neither. Call it before `fork`; this process goes on using the store, the child
+    /// opens its own and never touches or drops this one.
+    fn before_fork(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a store is and can do; tests ask this, never the name.
@@ -228,6 +270,15 @@ pub enum Row<'a> {
         length: u64,
         /// Whether the ledger has an entry for them, so that the line was whole once.
         entered: bool,
+    },
+    /// Something that the store derived from the log and keeps for speed, such as a column, says
+    /// otherwise than the log.
+    Differs {
+        /// The entry it is about, if it is about one.
+        index: Option<u64>,
+        /// What it is, and what is wrong with it: `the column stage says otherwise than the
+        /// record`.
+        what: Cow<'static, str>,
     },
     /// The current fact sheet as people see it differs from the last sheet entry.
     SheetDiffers {

@@ -119,43 +119,6 @@ impl FileStore {
         &self.folder
     }
 
-    /// Hands over what is buffered and lets go of locks and files, so that a forked child inherits
-    /// neither. Call it before `fork`; this process goes on using the store, the child opens its
-    /// own.
-    pub fn before_fork(&self) -> Result<()> {
-        self.each_log(OpenLog::release)
-    }
-
-    /// Makes everything that was appended here durable and signs checkpoints over it.
-    pub fn flush(&self) -> Result<()> {
-        self.each_log(OpenLog::seal_if_needed)
-    }
-
-    /// The fact sheet as it is shown under the name that 0.1.0 uses, without reading the log.
-    /// Whether it is the last one of the ledger is checked by the next append, and by `verify`.
-    pub fn shown_sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
-        let path = self.names(project).sheet;
-        folder::read_if_there(&path)
-            .map_err(|error| Error::io("read the fact sheet", path.display().to_string(), error))
-    }
-
-    /// Makes everything durable, signs checkpoints over what was appended, and frees the locks.
-    /// The store can be used again afterwards. Dropping the store does the same, but cannot report.
-    pub fn close(&self) -> Result<()> {
-        self.each_log(OpenLog::close)
-    }
-
-    /// Appends plain records of callers that hold a lock of their own (Python's, say) meanwhile;
-    /// `None`, with nothing done, when it would have to wait.
-    pub fn append_if_quick(
-        &self,
-        project: &ProjectId,
-        commit: &Commit<'_>,
-    ) -> Option<Result<Appended>> {
-        let log = self.logs.try_lock().ok()?.get(project).cloned()?;
-        log.append_if_quick(commit)
-    }
-
     fn each_log(&self, act: impl Fn(&OpenLog) -> Result<()>) -> Result<()> {
         let logs: Vec<_> = self.logs().values().cloned().collect();
         logs.iter().map(|log| act(log)).fold(Ok(()), Result::and)
@@ -244,6 +207,35 @@ impl Store for FileStore {
     ) -> Result<()> {
         self.flush_buffered(project)?;
         scan::scan(&self.names(project), plan, sink)
+    }
+
+    /// The file of the name that 0.1.0 uses, without reading the log. Whether it is the last sheet
+    /// of the ledger is checked by the next append, and by `verify`.
+    fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
+        let path = self.names(project).sheet;
+        folder::read_if_there(&path)
+            .map_err(|error| Error::io("read the fact sheet", path.display().to_string(), error))
+    }
+
+    fn append_if_quick(
+        &self,
+        project: &ProjectId,
+        commit: &Commit<'_>,
+    ) -> Option<Result<Appended>> {
+        let log = self.logs.try_lock().ok()?.get(project).cloned()?;
+        log.append_if_quick(commit)
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.each_log(OpenLog::seal_if_needed)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.each_log(OpenLog::close)
+    }
+
+    fn before_fork(&self) -> Result<()> {
+        self.each_log(OpenLog::release)
     }
 }
 
