@@ -39,7 +39,9 @@ from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.fact_sheet.loader import load_fact_sheet
 from quark_trace.project import Project
 from quark_trace.trace.backends.base import StorageBackend
+from quark_trace.trace.backends.by_url import open_backend
 from quark_trace.trace.backends.json_backend import JsonBackend
+from quark_trace.trace.backends.sql_backend import SqlBackend
 from quark_trace.trace.record import TraceRecord
 from quark_trace.trace.trace_log import TraceLog
 
@@ -94,10 +96,12 @@ __all__ = [
     "RecordConflictError",
     "RecordCorruptedError",
     "RecordSerializationError",
+    "SqlBackend",
     "StorageBackend",
     "TraceError",
     "TraceLog",
     "TraceRecord",
     "__version__",
     "load_fact_sheet",
+    "open_backend",
 ]

@@ -93,21 +93,26 @@ class TraceRecord:
 
 @final
 class Store:
-    """A folder of logs."""
+    """A store of logs: a folder, or what a URL names."""
 
     def __new__(
         cls,
-        path: str,
+        url: str,
         *,
         keys: str | os.PathLike[str] | None = None,
         durability: str = "os",
-        file_type: str = "jsonl",
+        file_type: str | None = None,
+        read_only: bool = False,
     ) -> Self: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def url(self) -> str: ...
     def log(self, /, project_id: str) -> Log:
         """The log of a project."""
 
     def projects(self, /) -> list[str]:
-        """The ids of the projects in the folder."""
+        """The ids of the projects in the store."""
 
     def flush(self, /) -> None:
         """Make everything durable and sign checkpoints."""

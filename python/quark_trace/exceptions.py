@@ -233,7 +233,7 @@ def _choose(kind: str, message: str, doing: str, subject: str | None) -> QuarkLe
             return InvalidAmendmentError()
         case "unknown_field" | "amendment":
             return InvalidAmendmentError(message)
-        case "invalid_input" if doing == "opening":
+        case "invalid_input" | "unsupported" if doing == "opening":
             return _OpeningError(message)
     return BackendReadError(message) if doing == "reading" else BackendWriteError(message)
 

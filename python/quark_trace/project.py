@@ -184,7 +184,9 @@ class Project:
         native = getattr(self._tracer.backend, "_native_log", None)
         if native is None:
             backend = type(self._tracer.backend).__name__
-            raise BackendError(f"{backend} keeps no ledger, so it cannot {what}; use JsonBackend")
+            raise BackendError(
+                f"{backend} keeps no ledger, so it cannot {what}; use JsonBackend or SqlBackend"
+            )
         return native(self.project_id)
 
     def flush(self) -> None:

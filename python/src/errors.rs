@@ -9,16 +9,26 @@ use crate::python::EXCEPTION_FROM_NATIVE;
 /// What the caller was doing, which decides the exception where the kind does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
+    Opening,
     Reading,
     Writing,
+}
+
+impl Doing {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+        }
+    }
 }
 
 /// The exception for an error; `project` names what it happened to.
 pub fn exception(py: Python<'_>, error: &Error, doing: Doing, project: &str) -> PyErr {
     let (kind, code) = name(error.kind());
-    let doing = if doing == Doing::Reading { "reading" } else { "writing" };
     let outcome = error.outcome().map(|outcome| outcome.as_str());
-    raise(py, kind, &error.to_string(), doing, outcome, code, Some(project))
+    raise(py, kind, &error.to_string(), doing.as_str(), outcome, code, Some(project))
 }
 
 /// Builds the exception in Python, where the classes are.

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use pyo3::prelude::*;
-use quark_trace::store::{FileStore, Store as _};
+use quark_trace::store::Store;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 /// Only touched with the GIL held, so that no other thread holds it when this one forks.
-static OPEN: Mutex<Vec<Weak<FileStore>>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<Weak<dyn Store>>> = Mutex::new(Vec::new());
 
 /// How often this process is the child of a fork; handles of an older generation are not used.
 pub fn generation() -> u64 {
@@ -19,7 +19,7 @@ pub fn generation() -> u64 {
 }
 
 /// Remembers a store that must let go before a fork.
-pub fn remember(store: &Arc<FileStore>) {
+pub fn remember(store: &Arc<dyn Store>) {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|known| known.strong_count() > 0);
     open.push(Arc::downgrade(store));

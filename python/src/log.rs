@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::{Kind, VerifierKey};
 use quark_trace::core::sheet::{Amendment, FactSheet};
-use quark_trace::store::{Commit, FileStore, NewEntry, Store as _};
+use quark_trace::store::{Commit, NewEntry, Store};
 use quark_trace::verify::{Level, Policy};
 use quark_trace::{Error, ErrorKind, History, Project, Record, TraceLog, project, prove};
 
@@ -28,7 +28,7 @@ pub struct Log {
 }
 
 struct Open {
-    store: Arc<FileStore>,
+    store: Arc<dyn Store>,
     log: TraceLog,
 }
 
@@ -47,7 +47,7 @@ impl Log {
         }
         std::mem::forget(open.1.take());
         let store = self.shared.store()?;
-        let log = TraceLog::new(store.clone(), self.project.clone());
+        let log = TraceLog::new(Arc::clone(&store), self.project.clone());
         let log = log.with_durability(self.shared.durability);
         let fresh = Arc::new(Open { store, log });
         *open = (generation, Some(Arc::clone(&fresh)));

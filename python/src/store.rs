@@ -1,4 +1,4 @@
-//! A folder of logs, as `JsonBackend` holds it.
+//! A store of logs, as a backend of the package holds it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,13 +7,13 @@ use pyo3::prelude::*;
 use quark_trace::Error;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{Durability, FileStore, OpenOptions, Store as _, open_folder};
+use quark_trace::store::{self, Durability, OpenOptions, StoreInfo};
 
 use crate::errors::{Doing, exception, raise};
 use crate::fork;
 use crate::log::Log;
 
-/// A folder of logs.
+/// A store of logs: a folder, or what a URL names.
 #[pyclass(frozen, module = "quark_trace._core")]
 pub struct Store {
     shared: Arc<Shared>,
@@ -21,17 +21,18 @@ pub struct Store {
 
 /// What a store and its logs share, so that all of them survive a fork.
 pub struct Shared {
-    path: String,
+    url: String,
     keys: Option<PathBuf>,
-    file_type: String,
+    file_type: Option<String>,
+    read_only: bool,
     pub durability: Durability,
     /// Replaced in the child of a fork. Held for an instant with the GIL held, never while waiting.
-    open: Mutex<(u64, Option<Arc<FileStore>>)>,
+    open: Mutex<(u64, Option<Arc<dyn store::Store>>)>,
 }
 
 impl Shared {
     /// The store of this process.
-    pub fn store(&self) -> Result<Arc<FileStore>, Error> {
+    pub fn store(&self) -> Result<Arc<dyn store::Store>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let generation = fork::generation();
         if open.0 != generation {
@@ -45,10 +46,10 @@ impl Shared {
         let options = OpenOptions {
             // Without a key the log goes on unsigned, which `verify` says.
             keys: self.keys.as_deref().and_then(|folder| Keyring::load_or_create(folder).ok()),
-            read_only: false,
-            file_type: Some(self.file_type.clone()),
+            read_only: self.read_only,
+            file_type: self.file_type.clone(),
         };
-        let store = Arc::new(open_folder(&self.path, options)?);
+        let store = store::open(&self.url, options)?;
         fork::remember(&store);
         open.1 = Some(Arc::clone(&store));
         Ok(store)
@@ -57,15 +58,16 @@ impl Shared {
 
 #[pymethods]
 impl Store {
-    /// Opens `path`; nothing is written. `keys` is the folder of the signing key.
+    /// Opens the store that `url` names; nothing is written. `keys` is the folder of the signing key.
     #[new]
-    #[pyo3(signature = (path, *, keys=None, durability="os", file_type="jsonl"))]
+    #[pyo3(signature = (url, *, keys=None, durability="os", file_type=None, read_only=false))]
     fn new(
         py: Python<'_>,
-        path: String,
+        url: String,
         keys: Option<PathBuf>,
         durability: &str,
-        file_type: &str,
+        file_type: Option<String>,
+        read_only: bool,
     ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
@@ -77,10 +79,11 @@ impl Store {
                 return Err(raise(py, "invalid_input", &message, "opening", None, None, None));
             }
         };
-        let file_type = file_type.to_owned();
+        // Reading needs no key, and must not make one.
+        let keys = keys.filter(|_| !read_only);
         let open = Mutex::new((fork::generation(), None));
-        let shared = Arc::new(Shared { path, keys, file_type, durability, open });
-        shared.store().map_err(|error| exception(py, &error, Doing::Writing, &shared.path))?;
+        let shared = Arc::new(Shared { url, keys, file_type, read_only, durability, open });
+        shared.store().map_err(|error| exception(py, &error, Doing::Opening, ""))?;
         Ok(Self { shared })
     }
 
@@ -92,27 +95,46 @@ impl Store {
         Ok(Log::new(Arc::clone(&self.shared), project))
     }
 
-    /// The ids of the projects in the folder.
+    /// The ids of the projects in the store.
     fn projects(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let found = self.shared.store().and_then(|store| py.detach(|| store.projects()));
-        let projects =
-            found.map_err(|error| exception(py, &error, Doing::Reading, &self.shared.path))?;
+        let projects = found.map_err(|error| exception(py, &error, Doing::Reading, ""))?;
         Ok(projects.iter().map(ToString::to_string).collect())
     }
 
     /// Makes everything durable and signs checkpoints.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let flushed = self.shared.store().and_then(|store| py.detach(|| store.flush()));
-        flushed.map_err(|error| exception(py, &error, Doing::Writing, &self.shared.path))
+        flushed.map_err(|error| exception(py, &error, Doing::Writing, ""))
     }
 
     /// Makes everything durable, signs checkpoints and frees the locks; the store can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let closed = self.shared.store().and_then(|store| py.detach(|| store.close()));
-        closed.map_err(|error| exception(py, &error, Doing::Writing, &self.shared.path))
+        closed.map_err(|error| exception(py, &error, Doing::Writing, ""))
     }
 
-    fn __repr__(&self) -> String {
-        format!("Store({:?})", self.shared.path)
+    /// What kind of store it is: `file`, for instance.
+    #[getter]
+    fn kind(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.info(py).map(|info| info.kind)
+    }
+
+    /// The URL without secrets.
+    #[getter]
+    fn url(&self, py: Python<'_>) -> PyResult<String> {
+        self.info(py).map(|info| info.url)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.info(py).map(|info| format!("Store({:?})", info.url))
+    }
+}
+
+impl Store {
+    fn info(&self, py: Python<'_>) -> PyResult<StoreInfo> {
+        let store = self.shared.store();
+        let store = store.map_err(|error| exception(py, &error, Doing::Opening, ""))?;
+        Ok(store.info())
     }
 }

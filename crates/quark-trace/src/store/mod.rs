@@ -20,7 +20,7 @@ mod open;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-pub use open::{OpenOptions, open, open_folder};
+pub use open::{OpenOptions, open};
 
 /// Keeps the ledgers of projects.
 ///

@@ -1,6 +1,5 @@
 //! From a URL to a store: the one place that names all stores.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{FileStore, Store};
@@ -26,15 +25,43 @@ pub struct OpenOptions {
 /// |---|---|
 /// | `file:traces/`, `traces/`, `/data/traces` | a folder of files |
 ///
-/// Nothing is made or written before the first append.
+/// Nothing is made, written or connected to before the first call that needs it.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(open_folder(url, options)?))
+    let (scheme, rest) = split(url);
+    match scheme.as_deref() {
+        None => Ok(Arc::new(folder(url, rest, options)?)),
+        Some("file") => Ok(Arc::new(folder(url, folder_of(rest), options)?)),
+        Some(other) => {
+            // The rest may hold a password.
+            let message = format!("there is no store called {other:?}; {KNOWN}");
+            Err(Error::new(ErrorKind::Unsupported, OPERATION, message))
+        }
+    }
 }
 
-/// Opens a folder as [`open`] does, as the store it is.
-pub fn open_folder(url: &str, options: OpenOptions) -> Result<FileStore> {
-    let path = folder_of(url)?;
-    match std::fs::metadata(&path) {
+/// What to give instead of a URL that names no store.
+const KNOWN: &str = "give a folder such as traces/ or file:traces/";
+
+/// The scheme in lower case, and what follows it; a plain path has none.
+fn split(url: &str) -> (Option<String>, &str) {
+    let valid = |scheme: &str| {
+        // One letter is a drive of Windows.
+        scheme.len() > 1
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+    };
+    match url.split_once(':') {
+        Some((scheme, rest)) if valid(scheme) => (Some(scheme.to_ascii_lowercase()), rest),
+        _ => (None, url),
+    }
+}
+
+fn folder(url: &str, path: &str, options: OpenOptions) -> Result<FileStore> {
+    if path.is_empty() {
+        let message = "the path is empty; give a folder such as traces/";
+        return Err(Error::new(ErrorKind::InvalidInput, OPERATION, message));
+    }
+    match std::fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => {
             let message = "it is a file; a store is a folder, give the folder's path";
             return Err(Error::new(ErrorKind::AlreadyExists, OPERATION, message).on(url));
@@ -53,36 +80,11 @@ pub fn open_folder(url: &str, options: OpenOptions) -> Result<FileStore> {
     Ok(if options.read_only { store.read_only() } else { store })
 }
 
-fn folder_of(url: &str) -> Result<PathBuf> {
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
-        // One letter is a drive of Windows.
-        scheme.len() > 1
-            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
-    });
-    let path = match scheme {
-        None => url,
-        Some("file") => {
-            let rest = &url["file:".len()..];
-            rest.strip_prefix("//").map_or(rest, |after| {
-                after
-                    .strip_prefix("localhost")
-                    .filter(|path| path.starts_with('/'))
-                    .unwrap_or(after)
-            })
-        }
-        Some(other) => {
-            let message = format!(
-                "there is no store called {other:?}; give a folder such as traces/ or file:traces/"
-            );
-            return Err(Error::new(ErrorKind::Unsupported, OPERATION, message));
-        }
-    };
-    if path.is_empty() {
-        let message = "the path is empty; give a folder such as traces/";
-        return Err(Error::new(ErrorKind::InvalidInput, OPERATION, message));
-    }
-    Ok(PathBuf::from(path))
+/// The folder that a `file:` URL names, in any of its forms.
+fn folder_of(rest: &str) -> &str {
+    rest.strip_prefix("//").map_or(rest, |after| {
+        after.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(after)
+    })
 }
 
 #[cfg(test)]
@@ -94,14 +96,33 @@ mod tests {
         for (url, path) in [
             ("traces/", "traces/"),
             ("file:traces/", "traces/"),
+            ("FILE:traces/", "traces/"),
             ("file:///data/x", "/data/x"),
             ("file://localhost/data/x", "/data/x"),
             ("C:\\traces", "C:\\traces"),
             ("./a:b", "./a:b"),
         ] {
-            assert_eq!(folder_of(url).unwrap(), PathBuf::from(path), "{url}");
+            let (scheme, rest) = split(url);
+            let found = match scheme.as_deref() {
+                None => rest,
+                Some(scheme) => {
+                    assert_eq!(scheme, "file", "{url}");
+                    folder_of(rest)
+                }
+            };
+            assert_eq!(found, path, "{url}");
         }
-        assert_eq!(folder_of("redis:x").unwrap_err().kind(), ErrorKind::Unsupported);
-        assert_eq!(folder_of("file:").unwrap_err().kind(), ErrorKind::InvalidInput);
+        for url in ["", "file:", "file://"] {
+            let error = open(url, OpenOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_store_is_refused_without_its_password() {
+        let error = open("redis://me:secret@host/x", OpenOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("redis") && !shown.contains("secret"), "{shown}");
     }
 }
