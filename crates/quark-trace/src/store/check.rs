@@ -10,7 +10,7 @@ const OPERATION: &str = "append to the log";
 
 impl Commit<'_> {
     /// Refuses objects over the limit, records that are not one filled line, a second header, and
-    /// attributes outside the grammar. Every store calls it first.
+    /// kinds and attributes outside the grammar. Every store calls it first.
     pub fn check(&self) -> Result<()> {
         self.entries.iter().try_for_each(check)
     }
@@ -31,15 +31,17 @@ fn check(new: &NewEntry<'_>) -> Result<()> {
     if new.kind == Kind::Log {
         return refuse(ErrorKind::InvalidInput, "the store writes the header itself");
     }
-    if new.attributes.is_empty() {
+    if new.attributes.is_empty() && !matches!(new.kind, Kind::Other(_)) {
         return Ok(());
     }
     let mut line = Vec::new();
     entry::write(&mut line, new.kind, new.digest);
     line.extend_from_slice(new.attributes.as_bytes());
     match Entry::parse(&line) {
-        Ok(_) => Ok(()),
-        Err(fault) => refuse(ErrorKind::InvalidInput, format!("its attributes: {fault}")),
+        Ok(entry) if entry.kind == new.kind => Ok(()),
+        // A word that is known, given as one that is not, would be read as something else.
+        Ok(_) => refuse(ErrorKind::InvalidInput, "its kind is not what its word means"),
+        Err(fault) => refuse(ErrorKind::InvalidInput, format!("its entry is {fault}")),
     }
 }
 

@@ -183,8 +183,8 @@ pub struct Commit<'a> {
 /// One entry to append.
 #[derive(Debug, Clone, Copy)]
 pub struct NewEntry<'a> {
-    /// What it is about.
-    pub kind: Kind<'static>,
+    /// What it is about; a kind of a later version of the format keeps its word.
+    pub kind: Kind<'a>,
     /// The object: for a record its line without terminator.
     pub object: &'a [u8],
     /// SHA-256 of `object`.
@@ -197,7 +197,7 @@ pub struct NewEntry<'a> {
 
 impl<'a> NewEntry<'a> {
     /// An entry without attributes for an object.
-    pub fn new(kind: Kind<'static>, object: &'a [u8]) -> Self {
+    pub fn new(kind: Kind<'a>, object: &'a [u8]) -> Self {
         Self { kind, object, digest: Digest::of(object), attributes: "", record_id: None }
     }
 }

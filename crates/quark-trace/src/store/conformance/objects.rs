@@ -47,9 +47,12 @@ pub(super) fn kinds(place: &Place) {
         // Appended twice, kept twice in the ledger.
         NewEntry::new(Kind::Sheet, b"two"),
         NewEntry::new(Kind::Sheet, b"two"),
+        // Of a later version of the format.
+        NewEntry::new(Kind::Other("a-kind-2"), b"\x00\xff"),
+        NewEntry { attributes: " x=y", ..NewEntry::new(Kind::Other("erratum"), b"1\n2\n") },
     ];
     let appended = append(store.as_ref(), &project, &entries).unwrap();
-    assert_eq!(appended.size, 7);
+    assert_eq!(appended.size, 9);
     for (seen, new) in all(store.as_ref(), &project)[1..].iter().zip(&entries) {
         let entry = Entry::parse(&seen.line).unwrap();
         assert_eq!((entry.kind, entry.object), (new.kind, new.digest));
@@ -85,6 +88,10 @@ pub(super) fn refused(place: &Place) {
         new_record(b" \t "),
         new_record("\u{3000}".as_bytes()),
         NewEntry::new(Kind::Log, b"{}"),
+        NewEntry::new(Kind::Other(""), b"{}"),
+        NewEntry::new(Kind::Other("A b"), b"{}"),
+        NewEntry::new(Kind::Other("x sha256:0"), b"{}"),
+        NewEntry::new(Kind::Other("record"), b"a\nb"),
         with("at=1"),
         with(" at=1\nrecord"),
         with(" at="),
