@@ -19,7 +19,6 @@ const LONGER: &[(&str, usize, &str)] = &[
         "flushing together is one state machine",
     ),
     ("crates/quark-trace/src/store/file/recover.rs", 420, "every way in which a log can be found"),
-    ("crates/quark-trace/src/store/file/writer.rs", 380, "the append path, from lock to buffer"),
 ];
 
 /// Libraries: whoever uses them decides what is printed and where settings come from.

@@ -57,17 +57,21 @@ pub fn verify_with_progress(
         }
         ControlFlow::Continue(())
     })?;
-    let mut repeated =
-        if loose.is_empty() { HashMap::new() } else { repeats(store, project, &loose)? };
-    for _ in 0..MOMENTS {
+    let mut repeated = HashMap::new();
+    for moment in 0..=MOMENTS {
         let settled =
             loose.iter().all(|(digest, _, inside)| *inside || repeated.contains_key(digest));
         if settled || verifier.size() == 0 || verifier.has_errors() {
             break;
         }
+        if moment > 0 {
+            std::thread::sleep(MOMENT);
+        }
         // A line that a writer is just appending gets its entry a moment later.
-        std::thread::sleep(MOMENT);
-        repeated = repeats(store, project, &loose)?;
+        repeated = repeats(store, project, verifier.size(), &loose)?;
+    }
+    if loose.iter().any(|(digest, ..)| !repeated.contains_key(digest)) {
+        repeated = repeats(store, project, 0, &loose)?;
     }
     for (digest, place, inside) in loose {
         match repeated.get(&digest) {
@@ -79,15 +83,16 @@ pub fn verify_with_progress(
     Ok(verifier.finish())
 }
 
-/// The first entry with the same record as a line that has none.
+/// The first entry from `from` on with the same record as a line that has none.
 fn repeats(
     store: &dyn Store,
     project: &ProjectId,
+    from: u64,
     loose: &[(Digest, Place, bool)],
 ) -> Result<HashMap<Digest, u64>> {
     let wanted: std::collections::HashSet<Digest> = loose.iter().map(|row| row.0).collect();
     let mut found = HashMap::new();
-    let plan = Plan { from: 0, select: Select::All };
+    let plan = Plan { from, select: Select::All };
     store.scan(project, &plan, &mut |row| {
         if let Row::Entry { index, line, .. } = row
             && let Ok(entry) = Entry::parse(line)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::folder::{self, Names};
 use super::lease::Lease;
+use super::owed::Mark;
 use super::state::State;
 
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(super) struct Files {
     pub ledger: Arc<File>,
     pub lease: Lease,
     pub batch: File,
+    pub owed: Mark,
     /// Whether the files were read up to their end once.
     pub loaded: bool,
 }
@@ -30,9 +32,10 @@ impl Files {
         let records = Arc::new(folder::open_append(&names.records)?);
         let ledger = Arc::new(folder::open_append(&names.ledger())?);
         let batch = folder::open_write(&names.batch())?;
+        let owed = Mark::open(&names.owed())?;
         folder::sync_folder(&names.log)?;
         folder::sync_folder(names.log.parent().unwrap_or(&names.log))?;
-        Ok(Self { records, ledger, lease, batch, loaded: false })
+        Ok(Self { records, ledger, lease, batch, owed, loaded: false })
     }
 
     /// Whether somebody wrote since. The ledger has no writers but ours, so that it cannot have

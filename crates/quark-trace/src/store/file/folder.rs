@@ -59,6 +59,10 @@ impl Names {
         self.log.join("batch")
     }
 
+    pub fn owed(&self) -> PathBuf {
+        self.log.join("owed")
+    }
+
     pub fn object(&self, digest: Digest) -> PathBuf {
         let hex = digest.to_string();
         self.log.join("objects").join(&hex[..2]).join(&hex[2..])

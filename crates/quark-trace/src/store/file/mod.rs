@@ -8,6 +8,8 @@
 //! | `files` | the open files and the lock on them | writer |
 //! | `write` | both files or none | writer |
 //! | `writer` | the append path | open_log |
+//! | `buffered` | records that wait in memory | writer |
+//! | `owed` | entries that follow their records a moment later | writer |
 //! | `pending`, `span` | encoded entries; writing bytes and taking them back | writer |
 //! | `batch`, `ids` | keeping a batch whole; a record id is taken once | writer |
 //! | `lease` | the lock between processes | writer |
@@ -29,12 +31,14 @@ use crate::keys::Keyring;
 
 mod align;
 mod batch;
+mod buffered;
 mod files;
 pub(crate) mod folder;
 mod ids;
 mod lease;
 mod lines;
 mod open_log;
+mod owed;
 mod pairs;
 mod pending;
 mod recover;

@@ -79,7 +79,7 @@ impl OpenLog {
         let appended = if commit.durability == Durability::Buffered && plain {
             inner.writer.buffer(commit.entries)
         } else {
-            inner.writer.append(commit)
+            inner.append(commit, plain)
         };
         if appended.is_ok() {
             inner.note_appended();
@@ -111,7 +111,7 @@ impl OpenLog {
         }
         let appended = match commit.durability {
             Durability::Buffered => inner.writer.buffer(commit.entries),
-            _ => inner.writer.append(commit),
+            _ => inner.append(commit, plain),
         };
         if appended.is_ok() {
             inner.note_appended();
@@ -327,6 +327,14 @@ impl OpenLog {
 }
 
 impl Inner {
+    fn append(&mut self, commit: &Commit<'_>, plain: bool) -> Result<Appended> {
+        let owed = match commit.entries {
+            [record] if plain && self.writer.may_owe() => self.writer.append_line(record),
+            _ => None,
+        };
+        owed.unwrap_or_else(|| self.writer.append(commit))
+    }
+
     fn note_appended(&mut self) {
         self.appended_since_tick = true;
         if self.writer.dirty_since.is_none() || self.unsealed_since.is_none() {

@@ -9,6 +9,8 @@ use crate::store::NewEntry;
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub records: Vec<u8>,
+    /// Bytes of record lines that are in the file already.
+    pub records_written: u64,
     pub ledger: Vec<u8>,
     pub leaves: Vec<Digest>,
     pub lines: u64,
@@ -79,8 +81,16 @@ impl Pending {
         kept
     }
 
+    /// The objects of its entries about records.
+    pub fn record_objects(&self) -> impl Iterator<Item = Digest> {
+        let lines = self.ledger.split(|&byte| byte == b'\n');
+        let entries = lines.filter_map(|line| Entry::parse(line).ok());
+        entries.filter(|entry| entry.kind.is_record()).map(|entry| entry.object)
+    }
+
     pub fn clear(&mut self) {
         self.records.clear();
+        self.records_written = 0;
         self.ledger.clear();
         self.leaves.clear();
         self.lines = 0;

@@ -10,6 +10,7 @@ use quark_trace_core::record::View;
 use super::align::Alignment;
 use super::folder::{self, Names};
 use super::lines::{Line, Lines};
+use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
 use crate::error::{Error, Result};
 use crate::store::{Beside, Head, Place, Plan, Row, Select};
@@ -39,6 +40,7 @@ pub(super) fn head(names: &Names) -> Result<Option<Head>> {
     if is_absent(names)? {
         return Ok(None);
     }
+    wait_for_entries(names);
     let mut range = CompactRange::new();
     if let Some(mut ledger) = pairs::open_lines(&names.ledger(), 0, true)? {
         let wrap = |error| Error::io(OPERATION, names.ledger().display().to_string(), error);
@@ -65,6 +67,7 @@ fn text(path: &std::path::Path) -> Result<Option<String>> {
 
 /// See [`crate::store::Store::scan`].
 pub(super) fn scan(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
+    wait_for_entries(names);
     match folder::open_read(&names.ledger()) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

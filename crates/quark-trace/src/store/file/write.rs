@@ -16,7 +16,7 @@ impl Writer {
         let records = Span::write(&files.records, self.at.records_end, &pending.records, true);
         if records.failed.is_none() && records.displaced {
             return self
-                .write_displaced(pending)
+                .take_up_displaced(pending)
                 .map_err(|error| error.with_outcome(Outcome::Unknown));
         }
         let ledger = match records.failed {
@@ -40,7 +40,7 @@ impl Writer {
 
     fn note_written(&mut self, pending: &Pending) {
         pending.leaves.iter().for_each(|leaf| self.at.range.push(*leaf));
-        self.at.records_end += pending.records.len() as u64;
+        self.at.records_end += pending.records_written + pending.records.len() as u64;
         self.at.ledger_end += pending.ledger.len() as u64;
         self.at.lines += pending.lines;
         self.at.sheet = pending.sheet.or(self.at.sheet);
@@ -48,12 +48,12 @@ impl Writer {
 
     /// A program that does not know the lock (quark-trace 0.1.0) wrote in front of our lines at the
     /// same moment. All lines are in the file, so they get their entries in the order of the file.
-    fn write_displaced(&mut self, pending: &Pending) -> Result<()> {
+    pub fn take_up_displaced(&mut self, pending: &Pending) -> Result<()> {
         let before = self.at.clone();
         self.ids = RecordIds::default();
         let caught = self.catch_up().and_then(|()| self.objects_after(&before));
         let found = caught.inspect_err(|_| self.close_files())?;
-        if !pending.without(&|digest| found.contains(&digest)).records.is_empty() {
+        if !pending.record_objects().all(|digest| found.contains(&digest)) {
             self.close_files();
             return Err(self.io(io::Error::other("the system did not write what it said it wrote")));
         }

@@ -7,23 +7,19 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::Kind;
 use quark_trace_core::ledger::entry::header_object;
-use quark_trace_core::ledger::{Digest, Kind};
 
 use super::batch;
 use super::files::{Files, sync_both};
 use super::folder::{self, Names};
 use super::ids::{Admission, RecordIds};
-use super::pairs::Pairs;
 use super::pending::Pending;
 use super::seal::Seal;
 use super::state::State;
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 use crate::store::{Appended, Commit, NewEntry};
-
-/// Buffered appends are handed on when they reach this size.
-const BUFFER_LIMIT: usize = 256 * 1024;
 
 /// How long bytes may lie with the operating system alone before they are flushed: short enough
 /// for the flush to end within the 50 ms that are promised, where the disk takes no longer than 20.
@@ -40,10 +36,14 @@ pub(super) struct Writer {
     pub seal: Seal,
     pub ids: RecordIds,
     /// What is buffered.
-    pending: Pending,
+    pub pending: Pending,
+    /// Entries whose lines are written.
+    pub owed: Pending,
+    /// Memory for one line.
+    pub line: Vec<u8>,
     /// Where the log ended before a write of buffered records that could not be taken back: some of
     /// them may be there.
-    doubt: Option<State>,
+    pub doubt: Option<State>,
     /// Since when bytes wait for the medium.
     pub dirty_since: Option<Instant>,
     /// Whether a flush is under way, with the log unlocked.
@@ -63,6 +63,8 @@ impl Writer {
             seal: Seal::default(),
             ids: RecordIds::default(),
             pending: Pending::default(),
+            owed: Pending::default(),
+            line: Vec::new(),
             doubt: None,
             dirty_since: None,
             flushing: false,
@@ -72,26 +74,16 @@ impl Writer {
 
     /// The number of entries, buffered ones included.
     pub fn size(&self) -> u64 {
-        self.at.range.size() + self.pending.leaves.len() as u64
+        self.at.range.size() + (self.owed.leaves.len() + self.pending.leaves.len()) as u64
     }
 
-    pub fn has_pending(&self) -> bool {
+    pub fn has_buffered(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Encodes records and leaves them in memory.
-    pub fn buffer(&mut self, entries: &[NewEntry<'_>]) -> Result<Appended> {
-        self.check_usable().map_err(not_written)?;
-        if self.at.range.size() == 0 {
-            // Finds out where the log ends, so that the size in the answer counts its header.
-            self.hold().and_then(|()| self.begin_log()).map_err(not_written)?;
-            self.give_way();
-        }
-        if self.pending.records.len() >= BUFFER_LIMIT {
-            self.flush().map_err(not_written)?;
-        }
-        entries.iter().for_each(|entry| self.pending.push(entry));
-        Ok(Appended { size: self.size(), existing: Vec::new() })
+    /// Whether something of what was acknowledged is still to be written.
+    pub fn has_pending(&self) -> bool {
+        self.has_buffered() || !self.owed.is_empty()
     }
 
     /// Appends and hands everything to the operating system.
@@ -161,49 +153,10 @@ impl Writer {
         batch::plan(&files.batch, &self.at, batch).map_err(|error| not_written(self.io(error)))
     }
 
-    /// Writes what is buffered. After a failure it stays buffered, to be tried again.
-    pub fn flush(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.hold()?;
-        self.begin_log()?;
-        self.drop_written()?;
-        let before = self.at.clone();
-        let mut buffered = std::mem::take(&mut self.pending);
-        let written = self.write(&mut buffered);
-        self.pending = buffered;
-        match &written {
-            Ok(()) => self.pending.clear(),
-            Err(error) if error.outcome() != Some(Outcome::NotWritten) => self.doubt = Some(before),
-            Err(_) => {}
-        }
-        self.give_way();
-        written
-    }
-
-    /// Forgets buffered records that a write which seemed to fail has brought into the log.
-    fn drop_written(&mut self) -> Result<()> {
-        let Some(before) = self.doubt.take() else { return Ok(()) };
-        let read = self.objects_after(&before);
-        let written = read.inspect_err(|_| self.doubt = Some(before))?;
-        self.pending = self.pending.without(&|digest| written.contains(&digest));
-        Ok(())
-    }
-
-    pub fn objects_after(&self, before: &State) -> Result<std::collections::HashSet<Digest>> {
-        let size = before.range.size();
-        let mut pairs = Pairs::open_at(&self.names, size, before.ledger_end, before.records_end)?;
-        let mut found = std::collections::HashSet::new();
-        while let Some(pair) = pairs.next_pair()? {
-            found.extend(pair.entry.map(|entry| entry.object));
-        }
-        Ok(found)
-    }
-
     /// Takes the lock and takes note of what others wrote meanwhile.
     pub fn hold(&mut self) -> Result<()> {
         self.check_usable()?;
+        self.settle()?;
         if self.files.is_none() {
             self.files = Some(Files::open(&self.names).map_err(|error| self.io(error))?);
         }
@@ -259,6 +212,8 @@ impl Writer {
 
     /// Frees the lock if another process waits for it.
     pub fn give_way(&mut self) {
+        // The lines are adopted when it fails.
+        let _ = self.settle();
         if let Some(files) = &mut self.files
             && files.lease.give_way().is_err()
         {
@@ -268,6 +223,7 @@ impl Writer {
 
     /// Frees the lock.
     pub fn let_go(&mut self) {
+        let _ = self.settle();
         if let Some(files) = &mut self.files
             && files.lease.free().is_err()
         {
@@ -275,9 +231,11 @@ impl Writer {
         }
     }
 
-    /// Forgets the handles and with them the lock; the next write opens and reads anew.
+    /// Forgets the handles and with them the lock; the next write opens and reads anew, and adopts
+    /// the lines whose entries are owed.
     pub fn close_files(&mut self) {
         self.files = None;
+        self.owed.clear();
         self.ids = RecordIds::default();
     }
 
@@ -287,7 +245,7 @@ impl Writer {
         self.close_files();
     }
 
-    fn check_usable(&self) -> Result<()> {
+    pub fn check_usable(&self) -> Result<()> {
         if let Some(reason) = &self.broken {
             let message = format!(
                 "the system could not flush earlier records to the disk ({reason}); check the \
