@@ -48,6 +48,7 @@ impl Shared {
             keys: self.keys.as_deref().and_then(|folder| Keyring::load_or_create(folder).ok()),
             read_only: self.read_only,
             file_type: self.file_type.clone(),
+            forked: generation > 0,
         };
         let store = store::open(&self.url, options)?;
         fork::remember(&store);

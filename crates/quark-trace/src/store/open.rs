@@ -17,6 +17,8 @@ pub struct OpenOptions {
     pub read_only: bool,
     /// Ending of record files in a folder, `jsonl` unless given.
     pub file_type: Option<String>,
+    /// Opened in a child made by `fork`, which may end without closing anything.
+    pub forked: bool,
 }
 
 /// Opens a store by its URL, or by the plain path of a folder.
@@ -76,6 +78,9 @@ fn folder(url: &str, path: &str, options: OpenOptions) -> Result<FileStore> {
     }
     if let Some(keys) = options.keys {
         store = store.with_keys(keys);
+    }
+    if options.forked {
+        store = store.in_forked_child();
     }
     Ok(if options.read_only { store.read_only() } else { store })
 }

@@ -51,6 +51,7 @@ mod writer;
 
 use folder::Names;
 use open_log::OpenLog;
+use writer::Writer;
 
 /// Keeps each project in a few files of one folder.
 ///
@@ -75,6 +76,7 @@ pub struct FileStore {
     extension: String,
     keys: Option<Keyring>,
     read_only: bool,
+    forked: bool,
     logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
 }
 
@@ -86,6 +88,7 @@ impl FileStore {
             extension: "jsonl".to_owned(),
             keys: None,
             read_only: false,
+            forked: false,
             logs: Mutex::default(),
         }
     }
@@ -101,6 +104,14 @@ impl FileStore {
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Writes every entry together with its record, because a child made by `fork` may end without
+    /// closing anything, and what it logged would then be adopted.
+    #[must_use]
+    pub fn in_forked_child(mut self) -> Self {
+        self.forked = true;
         self
     }
 
@@ -136,6 +147,11 @@ impl FileStore {
         Names::new(&self.folder, project, &self.extension)
     }
 
+    fn writer(&self, project: &ProjectId) -> Writer {
+        let writer = Writer::new(project.clone(), self.names(project), self.keys.clone());
+        if self.forked { writer.with_entries_at_once() } else { writer }
+    }
+
     fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
         if self.read_only {
             let message = "the store was opened for reading only";
@@ -146,7 +162,7 @@ impl FileStore {
         if let Some(log) = logs.get(project) {
             return Ok(Arc::clone(log));
         }
-        let log = OpenLog::new(project.clone(), self.names(project), self.keys.clone());
+        let log = OpenLog::new(self.writer(project));
         Ok(Arc::clone(logs.entry(project.clone()).or_insert(log)))
     }
 }

@@ -6,15 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use quark_trace_core::ids::ProjectId;
-
 use super::files::sync_both;
-use super::folder::Names;
 use super::scan;
 use super::state::State;
 use super::writer::{APPEND, FLUSH_AFTER, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::keys::Keyring;
 use crate::store::{Appended, Commit, Durability, Head, NewEntry};
 
 /// How often the background thread looks round while there is something to do.
@@ -51,10 +47,10 @@ struct Inner {
 }
 
 impl OpenLog {
-    pub fn new(project: ProjectId, names: Names, keys: Option<Keyring>) -> Arc<Self> {
+    pub fn new(writer: Writer) -> Arc<Self> {
         Arc::new(Self {
             inner: Mutex::new(Inner {
-                writer: Writer::new(project, names, keys),
+                writer,
                 durable: 0,
                 unsealed_since: None,
                 appended_since_tick: false,

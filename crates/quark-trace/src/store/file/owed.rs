@@ -23,8 +23,8 @@ use super::writer::{Writer, not_written};
 use crate::error::{Outcome, Result};
 use crate::store::{Appended, NewEntry};
 
-/// Entries are handed over when they reach this size.
-const LIMIT: usize = 64 * 1024;
+/// So many are written together. More would save little, and be adopted after a kill.
+const LIMIT: usize = 16;
 /// How long a reader waits for a writer that does not come to write them (one that was stopped,
 /// say); their lines are loose to it then.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -81,7 +81,11 @@ impl Writer {
     /// Whether an entry may follow its record: the log has begun, is read up to its end and is
     /// locked, nobody waits for the lock, and nothing is buffered that comes first.
     pub fn may_owe(&self) -> bool {
-        self.broken.is_none() && self.is_quick() && !self.has_buffered() && self.at.range.size() > 0
+        self.owes
+            && self.broken.is_none()
+            && self.is_quick()
+            && !self.has_buffered()
+            && self.at.range.size() > 0
     }
 
     /// Writes the line of a plain record, and owes its entry to the ledger; `None`, with nothing
@@ -111,7 +115,7 @@ impl Writer {
         self.owed.records_written += self.line.len() as u64;
         self.owed.lines += 1;
         let size = self.size();
-        if self.owed.ledger.len() >= LIMIT {
+        if self.owed.leaves.len() >= LIMIT {
             // The lines are adopted when it fails.
             let _ = self.settle();
         }

@@ -37,6 +37,8 @@ pub(super) struct Writer {
     pub ids: RecordIds,
     /// What is buffered.
     pub pending: Pending,
+    /// Whether an entry may follow its record a little later.
+    pub owes: bool,
     /// Entries whose lines are written.
     pub owed: Pending,
     /// Memory for one line.
@@ -63,6 +65,7 @@ impl Writer {
             seal: Seal::default(),
             ids: RecordIds::default(),
             pending: Pending::default(),
+            owes: true,
             owed: Pending::default(),
             line: Vec::new(),
             doubt: None,
@@ -70,6 +73,13 @@ impl Writer {
             flushing: false,
             broken: None,
         }
+    }
+
+    /// Writes every entry together with its record.
+    #[must_use]
+    pub fn with_entries_at_once(mut self) -> Self {
+        self.owes = false;
+        self
     }
 
     /// The number of entries, buffered ones included.
