@@ -40,6 +40,7 @@ from quark_trace.fact_sheet.loader import load_fact_sheet
 from quark_trace.project import Project
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.backends.by_url import open_backend
+from quark_trace.trace.backends.copying import copy_projects
 from quark_trace.trace.backends.json_backend import JsonBackend
 from quark_trace.trace.backends.sql_backend import SqlBackend
 from quark_trace.trace.record import TraceRecord
@@ -102,6 +103,7 @@ __all__ = [
     "TraceLog",
     "TraceRecord",
     "__version__",
+    "copy_projects",
     "load_fact_sheet",
     "open_backend",
 ]

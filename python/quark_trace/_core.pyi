@@ -114,6 +114,9 @@ class Store:
     def projects(self, /) -> list[str]:
         """The ids of the projects in the store."""
 
+    def copy_project(self, /, target: Store, project_id: str) -> tuple[int, str]:
+        """Copy what `target` does not have yet of a project: `(size, root)`, which both have."""
+
     def flush(self, /) -> None:
         """Make everything durable and sign checkpoints."""
 

@@ -58,11 +58,16 @@ impl TraceRecord {
             Source::Line { .. } => return Ok(self.line().unwrap_or_default().to_vec()),
             Source::Values(values) => values,
         };
-        let texts = [&values.record_id, &values.project_id, &values.stage, &values.timestamp];
-        let texts =
-            texts.map(|value| value.bind(py).str().and_then(|text| text.extract::<String>()));
-        let [record_id, project_id, stage, timestamp] = texts;
-        let record_id = record_id?;
+        let text = |name: &str, value: &Py<PyAny>| {
+            value.bind(py).str().and_then(|text| text.extract::<String>()).map_err(|_| {
+                let reason = format!("its {name} is no text of whole characters");
+                raise(py, "serialization", &reason, "writing", Some("not_written"), None, None)
+            })
+        };
+        let record_id = text("record_id", &values.record_id)?;
+        let project_id = text("project_id", &values.project_id)?;
+        let stage = text("stage", &values.stage)?;
+        let timestamp = text("timestamp", &values.timestamp)?;
         let mut payload = Vec::new();
         encode::any(&mut payload, values.payload.bind(py)).map_err(|refused| {
             let subject = Some(record_id.as_str());
@@ -72,9 +77,9 @@ impl TraceRecord {
         let mut line = Vec::new();
         let draft = Draft {
             record_id: &record_id,
-            project_id: &project_id?,
-            stage: &stage?,
-            timestamp: &timestamp?,
+            project_id: &project_id,
+            stage: &stage,
+            timestamp: &timestamp,
             payload: &payload,
         };
         draft.write(&mut line);

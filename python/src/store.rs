@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use quark_trace::Error;
+use quark_trace::copy::copy;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{self, Durability, OpenOptions, StoreInfo};
@@ -90,10 +91,7 @@ impl Store {
 
     /// The log of a project.
     fn log(&self, py: Python<'_>, project_id: &str) -> PyResult<Log> {
-        let project: ProjectId = project_id.parse().map_err(|fault| {
-            raise(py, "project_id", &format!("{fault}"), "writing", None, None, Some(project_id))
-        })?;
-        Ok(Log::new(Arc::clone(&self.shared), project))
+        Ok(Log::new(Arc::clone(&self.shared), parse_project(py, project_id)?))
     }
 
     /// The ids of the projects in the store.
@@ -101,6 +99,22 @@ impl Store {
         let found = self.shared.store().and_then(|store| py.detach(|| store.projects()));
         let projects = found.map_err(|error| exception(py, &error, Doing::Reading, ""))?;
         Ok(projects.iter().map(ToString::to_string).collect())
+    }
+
+    /// Copies what `target` does not have yet of a project; gives `(size, root)`, which both have.
+    fn copy_project(
+        &self,
+        py: Python<'_>,
+        target: &Self,
+        project_id: &str,
+    ) -> PyResult<(u64, String)> {
+        let project = parse_project(py, project_id)?;
+        let stores = self.shared.store().and_then(|from| Ok((from, target.shared.store()?)));
+        let copied = stores.and_then(|(from, to)| {
+            py.detach(|| copy(from.as_ref(), to.as_ref(), &project, &mut |_, _| {}))
+        });
+        let head = copied.map_err(|error| exception(py, &error, Doing::Writing, project_id))?;
+        Ok((head.range.size(), head.range.root().to_string()))
     }
 
     /// Makes everything durable and signs checkpoints.
@@ -138,4 +152,10 @@ impl Store {
         let store = store.map_err(|error| exception(py, &error, Doing::Opening, ""))?;
         Ok(store.info())
     }
+}
+
+fn parse_project(py: Python<'_>, project_id: &str) -> PyResult<ProjectId> {
+    project_id.parse().map_err(|fault| {
+        raise(py, "project_id", &format!("{fault}"), "writing", None, None, Some(project_id))
+    })
 }
