@@ -59,6 +59,7 @@ if hasattr(_os, "register_at_fork"):
         after_in_parent=_core.before_fork,
         after_in_child=_core.after_fork_in_child,
     )
+    _core.told_of_forks()
 
 
 def __getattr__(name: str) -> _Any:

@@ -20,9 +20,13 @@ __all__ = [
     "record_from_line",
     "record_line",
     "sheet_template",
+    "told_of_forks",
 ]
 
 __version__: str
+
+def told_of_forks() -> None:
+    """Say that the other functions are called at every fork."""
 
 def before_fork() -> None:
     """Let every store hand over what it buffers and free its locks."""

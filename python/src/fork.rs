@@ -36,8 +36,15 @@ pub fn before_fork(py: Python<'_>) {
     py.detach(|| stores.iter().for_each(|store| drop(store.before_fork())));
 }
 
+/// Says that the other functions here are called at every fork.
+#[pyfunction]
+pub fn told_of_forks() {
+    quark_trace::process::remember();
+}
+
 /// Makes every handle open its store anew.
 #[pyfunction]
 pub fn after_fork_in_child() {
+    quark_trace::process::remember();
     GENERATION.fetch_add(1, Ordering::AcqRel);
 }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod history;
 pub mod keys;
 mod log;
+pub mod process;
 pub mod project;
 pub mod prove;
 mod record;

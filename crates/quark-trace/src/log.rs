@@ -10,6 +10,7 @@ use quark_trace_core::record::{Draft, View};
 
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::process;
 use crate::record::Record;
 use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
 
@@ -215,7 +216,7 @@ impl Default for IdPool {
 impl IdPool {
     /// A UUID of version 4 as text.
     fn next(&mut self) -> Result<String> {
-        let process = std::process::id();
+        let process = process::id();
         if self.used + 16 > self.bytes.len() || self.process != process {
             getrandom::fill(&mut self.bytes).map_err(|error| {
                 Error::new(ErrorKind::Io, "make a record id", error.to_string())

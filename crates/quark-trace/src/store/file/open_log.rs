@@ -11,6 +11,7 @@ use super::scan;
 use super::state::State;
 use super::writer::{APPEND, FLUSH_AFTER, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::process;
 use crate::store::{Appended, Commit, Durability, Head, NewEntry};
 
 /// How often the background thread looks round while there is something to do.
@@ -61,7 +62,7 @@ impl OpenLog {
             wake: Condvar::new(),
             flushed: Condvar::new(),
             thread: Mutex::new(None),
-            process: std::process::id(),
+            process: process::id(),
             flush_failed: AtomicBool::new(false),
         })
     }
@@ -123,7 +124,7 @@ impl OpenLog {
     }
 
     fn is_forked(&self) -> bool {
-        self.process != std::process::id()
+        self.process != process::id()
     }
 
     fn check_process(&self) -> Result<()> {
