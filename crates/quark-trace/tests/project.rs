@@ -130,5 +130,6 @@ fn a_log_is_verified_and_read_while_it_grows() {
         }
     });
     assert_eq!(log.history().unwrap().len(), 60_001);
+    store.close().unwrap();
     std::fs::remove_dir_all(folder).unwrap();
 }
