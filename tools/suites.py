@@ -74,6 +74,12 @@ def crash() -> list[Step]:
                                          ["tests/crash/run"])]
 
 
+def postgres() -> list[Step]:
+    """The PostgreSQL store against a server that is started for it."""
+    return [Step("store", ["tools/with-postgres", "cargo", "test", "--quiet", "--locked", "-p",
+                           "quark-trace", "--features", "postgres", "--test", "postgres"])]
+
+
 def docs() -> list[Step]:
     return [
         Step("reference", ["cargo", "doc", "--workspace", "--lib", "--no-deps", "--locked"],
@@ -124,8 +130,8 @@ def folder_step(title: str, path: str, command: list[str]) -> Step:
     return Step(title, command, absent=absent)
 
 
-SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "docs": docs,
-          "demo": demo, "tools": tools}
+SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "postgres": postgres,
+          "docs": docs, "demo": demo, "tools": tools}
 
 # Run by a target of their own, not by `make test`.
 OTHER_SUITES = {"check": check, "soak": soak}
