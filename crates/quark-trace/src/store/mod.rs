@@ -17,10 +17,14 @@ pub mod conformance;
 pub mod file;
 pub mod memory;
 mod open;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
 pub use open::{OpenOptions, open};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 
 /// Keeps the ledgers of projects.
 ///

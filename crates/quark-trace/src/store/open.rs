@@ -26,6 +26,7 @@ pub struct OpenOptions {
 /// | URL | store |
 /// |---|---|
 /// | `file:traces/`, `traces/`, `/data/traces` | a folder of files |
+/// | `postgres://user@host/database` | a PostgreSQL database (feature `postgres`) |
 ///
 /// Nothing is made, written or connected to before the first call that needs it.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
@@ -33,6 +34,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match scheme.as_deref() {
         None => Ok(Arc::new(folder(url, rest, options)?)),
         Some("file") => Ok(Arc::new(folder(url, folder_of(rest), options)?)),
+        #[cfg(feature = "postgres")]
+        Some("postgres" | "postgresql") => Ok(Arc::new(postgres(url, options)?)),
         Some(other) => {
             // The rest may hold a password.
             let message = format!("there is no store called {other:?}; {KNOWN}");
@@ -43,6 +46,15 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
 
 /// What to give instead of a URL that names no store.
 const KNOWN: &str = "give a folder such as traces/ or file:traces/";
+
+#[cfg(feature = "postgres")]
+fn postgres(url: &str, options: OpenOptions) -> Result<super::PostgresStore> {
+    let mut store = super::PostgresStore::new(url)?;
+    if let Some(keys) = options.keys {
+        store = store.with_keys(keys);
+    }
+    Ok(if options.read_only { store.read_only() } else { store })
+}
 
 /// The scheme in lower case, and what follows it; a plain path has none.
 fn split(url: &str) -> (Option<String>, &str) {

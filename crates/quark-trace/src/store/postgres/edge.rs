@@ -1,0 +1,197 @@
+//! The end of a log: size, right-hand edge of the tree, and the tiles that are not full yet.
+
+use std::collections::BTreeMap;
+
+use postgres::Row;
+use postgres::types::Type;
+use quark_trace_core::ledger::merkle::node_hash;
+use quark_trace_core::ledger::{CompactRange, Digest};
+
+use super::connection::Connection;
+use super::fault::{Fault, Moment};
+use super::statements as sql;
+use crate::error::{ErrorKind, Outcome};
+
+/// Hashes in a full tile.
+pub(super) const WIDTH: u64 = 256;
+
+/// A full tile (C2SP tlog-tiles), about to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tile {
+    pub level: i64,
+    pub n: i64,
+    pub data: Vec<u8>,
+}
+
+/// The end of a log.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Edge {
+    pub range: CompactRange,
+    /// Hashes of the last tile of each level, as far as they were needed here.
+    open: BTreeMap<u32, Vec<Digest>>,
+}
+
+impl Edge {
+    /// An edge as it was stored.
+    pub fn new(range: CompactRange) -> Self {
+        Self { range, open: BTreeMap::new() }
+    }
+
+    /// An empty log of which every tile is kept along.
+    pub fn with_all_tiles() -> Self {
+        Self { range: CompactRange::new(), open: (0..8).map(|level| (level, Vec::new())).collect() }
+    }
+
+    /// Reads the tiles that `more` entries will fill.
+    pub fn load(
+        &mut self,
+        connection: &mut Connection,
+        log_id: i64,
+        more: u64,
+    ) -> Result<(), Fault> {
+        for level in 0..8 {
+            let span = WIDTH.pow(level);
+            let (before, after) = (self.range.size() / span, (self.range.size() + more) / span);
+            if before / WIDTH == after / WIDTH {
+                break;
+            }
+            let begun = before % WIDTH;
+            if self.open.get(&level).is_some_and(|open| open.len() as u64 == begun) {
+                continue;
+            }
+            let hashes = if begun == 0 {
+                Vec::new()
+            } else if level == 0 {
+                leaves(connection, log_id, before - begun, before)?
+            } else {
+                tile_roots(connection, log_id, level - 1, before - begun, before)?
+            };
+            if hashes.len() as u64 != begun {
+                let message = "hashes of the log's last tile are missing; run `quark-trace verify`";
+                return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
+            }
+            self.open.insert(level, hashes);
+        }
+        Ok(())
+    }
+
+    /// Appends a leaf; the tiles that it fills go to `full`.
+    pub fn push(&mut self, leaf: Digest, full: &mut Vec<Tile>) {
+        self.range.push(leaf);
+        let size = self.range.size();
+        let mut hash = leaf;
+        for level in 0..8_u32 {
+            let n = (size / WIDTH.pow(level) - 1) / WIDTH;
+            let Some(open) = self
+                .open
+                .get_mut(&level)
+                .filter(|open| open.len() as u64 == (size / WIDTH.pow(level) - 1) % WIDTH)
+            else {
+                // Not read, because nothing of what is appended now fills this tile.
+                self.open.remove(&level);
+                return;
+            };
+            open.push(hash);
+            if (open.len() as u64) < WIDTH {
+                return;
+            }
+            hash = tile_root(open);
+            let data = open.iter().flat_map(|hash| hash.0).collect();
+            full.push(Tile { level: i64::from(level), n: n as i64, data });
+            open.clear();
+        }
+    }
+
+    /// The edge as a column holds it.
+    pub fn frontier(&self) -> Vec<u8> {
+        self.range.hashes().iter().flat_map(|hash| hash.0).collect()
+    }
+}
+
+/// An edge from its columns; `None` when they do not fit each other.
+pub(super) fn range_of(size: i64, frontier: &[u8]) -> Option<CompactRange> {
+    let hashes = digests(frontier)?;
+    CompactRange::from_parts(u64::try_from(size).ok()?, hashes)
+}
+
+/// The hashes of a column; `None` when it holds no whole number of them.
+pub(super) fn digests(data: &[u8]) -> Option<Vec<Digest>> {
+    let (chunks, rest) = data.as_chunks::<32>();
+    rest.is_empty().then(|| chunks.iter().map(|chunk| Digest(*chunk)).collect())
+}
+
+/// The root of a full tile.
+pub(super) fn tile_root(hashes: &[Digest]) -> Digest {
+    let mut level = hashes.to_vec();
+    while level.len() > 1 {
+        level = level.chunks(2).map(|pair| node_hash(pair[0], pair[1])).collect();
+    }
+    level[0]
+}
+
+fn leaves(
+    connection: &mut Connection,
+    log_id: i64,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Digest>, Fault> {
+    let values: [_; 3] = [
+        (&log_id as _, Type::INT8),
+        (&(from as i64) as _, Type::INT8),
+        (&(to as i64) as _, Type::INT8),
+    ];
+    let rows = connection.rows(sql::LEAVES, &values).map_err(before)?;
+    let leaf = |row: &Row| digests(row.get(1)).and_then(|hashes| hashes.first().copied());
+    Ok(rows.iter().filter_map(leaf).collect())
+}
+
+fn tile_roots(
+    connection: &mut Connection,
+    log_id: i64,
+    level: u32,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Digest>, Fault> {
+    let values: [_; 4] = [
+        (&log_id as _, Type::INT8),
+        (&i64::from(level) as _, Type::INT8),
+        (&(from as i64) as _, Type::INT8),
+        (&(to as i64) as _, Type::INT8),
+    ];
+    let rows = connection.rows(sql::TILES, &values).map_err(before)?;
+    let full = |hashes: &Vec<Digest>| hashes.len() as u64 == WIDTH;
+    let root = |row: &Row| digests(row.get(1)).filter(full).map(|hashes| tile_root(&hashes));
+    Ok(rows.iter().filter_map(root).collect())
+}
+
+fn before(error: postgres::Error) -> Fault {
+    Fault::of(&error, Moment::Before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quark_trace_core::ledger::merkle::leaf_hash;
+
+    #[test]
+    fn tiles_are_full_at_every_256th_hash_of_a_level() {
+        let mut edge = Edge::with_all_tiles();
+        let mut full = Vec::new();
+        let size = WIDTH * WIDTH + 300;
+        let mut range = CompactRange::new();
+        for n in 0..size {
+            range.push(leaf_hash(&n.to_be_bytes()));
+            edge.push(leaf_hash(&n.to_be_bytes()), &mut full);
+        }
+        assert_eq!(edge.range, range);
+        let of_level = |level| full.iter().filter(move |tile| tile.level == level);
+        assert_eq!(
+            of_level(0).map(|tile| tile.n).collect::<Vec<_>>(),
+            (0..257).collect::<Vec<_>>()
+        );
+        assert_eq!(of_level(1).map(|tile| tile.n).collect::<Vec<_>>(), [0]);
+        // The tile of level 1 has the root of all it covers, which the tree has as its first edge.
+        let above = digests(&of_level(1).next().unwrap().data).unwrap();
+        assert_eq!(tile_root(&above), range.hashes()[0]);
+    }
+}

@@ -1,0 +1,282 @@
+//! The PostgreSQL store: the tables of FORMAT.md in a database that many processes and machines
+//! share.
+//!
+//! | file | what it holds | who reads it |
+//! |---|---|---|
+//! | `address`, `tls` | which server, as whom, how protected | connection |
+//! | `connection` | open connections, kept for the next caller | everyone here |
+//! | `fault` | what the server said, as an error with an outcome | everyone here |
+//! | `statements`, `migrations` | the SQL, and how the tables come to be | everyone here |
+//! | `pending`, `columns` | encoded entries and the columns derived from them | write, check |
+//! | `queue`, `open_log` | callers that share a commit; one log as it is written | this file |
+//! | `admit`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
+//! | `seal` | checkpoints | open_log |
+//! | `head`, `scan`, `check` | reading; comparing what is derived with the bytes | this file |
+//!
+//! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
+//! uses no extension, no sequence and no function of its own.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use postgres::types::Type;
+use quark_trace_core::ids::ProjectId;
+
+use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::keys::Keyring;
+
+mod address;
+mod admit;
+mod check;
+mod columns;
+mod connection;
+mod edge;
+mod fault;
+mod head;
+mod migrations;
+mod open_log;
+mod pending;
+mod queue;
+mod scan;
+mod seal;
+mod statements;
+mod tls;
+mod write;
+
+use address::Address;
+use connection::{Connection, Connections};
+use fault::{Fault, Moment};
+use migrations::Schema;
+use open_log::OpenLog;
+use pending::Pending;
+
+const APPEND: &str = "append to the log";
+const READ: &str = "read the log";
+const SEAL: &str = "sign a checkpoint";
+
+/// Keeps projects in a PostgreSQL database.
+///
+/// A commit is as durable as the server makes it, whichever [`super::Durability`] is asked for:
+/// PostgreSQL has nothing between that and forgetting on its own crash.
+///
+/// ```no_run
+/// use quark_trace::store::{PostgresStore, Store};
+///
+/// let store = PostgresStore::new("postgres://quark@db.example.org/traces?sslmode=verify-full&sslrootcert=root.crt")?;
+/// println!("{:?}", store.projects()?);
+/// # Ok::<(), quark_trace::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct PostgresStore {
+    place: Place,
+    keys: Option<Keyring>,
+    read_only: bool,
+    logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
+}
+
+/// The database, and whether its schema was found to be ours.
+#[derive(Debug)]
+struct Place {
+    connections: Connections,
+    ready: AtomicBool,
+}
+
+impl PostgresStore {
+    /// A store in the database of a URL. Nothing is connected to before the first call; tables are
+    /// made by the first append. It signs no checkpoints.
+    pub fn new(url: &str) -> Result<Self> {
+        Ok(Self::at(Address::parse(url)?))
+    }
+
+    /// As [`PostgresStore::new`], with a password for a URL that names none.
+    pub fn with_password(url: &str, password: &str) -> Result<Self> {
+        let mut address = Address::parse(url)?;
+        address.set_password(password);
+        Ok(Self::at(address))
+    }
+
+    fn at(address: Address) -> Self {
+        let place = Place { connections: Connections::new(address), ready: AtomicBool::new(false) };
+        Self { place, keys: None, read_only: false, logs: Mutex::default() }
+    }
+
+    /// Signs checkpoints with this key.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keyring) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Refuses every write.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// The SQL that this store sends, but for the making of its tables: for those who review it,
+    /// and for the test that prepares each statement.
+    pub fn statements() -> &'static [&'static str] {
+        statements::ALL
+    }
+
+    fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
+        if self.read_only {
+            let message = "the store was opened for reading only";
+            return Err(
+                Error::new(ErrorKind::ReadOnly, APPEND, message).with_outcome(Outcome::NotWritten)
+            );
+        }
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = logs.get(project) {
+            return Ok(Arc::clone(log));
+        }
+        let log = Arc::new(OpenLog::new(project)?);
+        Ok(Arc::clone(logs.entry(project.clone()).or_insert(log)))
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<Option<T>, Fault>,
+    ) -> Result<Option<T>> {
+        let found = self.place.reader().and_then(|reader| {
+            let Some((mut connection, _)) = reader else { return Ok(None) };
+            let found = read(&mut connection);
+            self.place.connections.give_back(connection);
+            found
+        });
+        found.map_err(|fault| fault.of_read(READ, self.place.connections.url()))
+    }
+}
+
+impl Place {
+    /// A connection to a database with our tables, which are made where they are missing.
+    fn writer(&self) -> Result<Connection, Fault> {
+        let mut connection = self.connections.take()?;
+        if self.ready.load(Ordering::Relaxed) {
+            return Ok(connection);
+        }
+        if migrations::look(&mut connection)? == Schema::Absent {
+            migrations::migrate(&mut connection)?;
+        }
+        if let Schema::Known { differs: Some(what) } = migrations::look(&mut connection)? {
+            let message = format!("{what}; nothing is written to a schema of unknown making");
+            return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
+        }
+        self.ready.store(true, Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    /// A connection to a database with our tables, and what is said of them; `None` when there are
+    /// none.
+    fn reader(&self) -> Result<Option<(Connection, Schema)>, Fault> {
+        let mut connection = self.connections.take()?;
+        let schema = migrations::look(&mut connection)?;
+        if schema == Schema::Absent {
+            self.connections.give_back(connection);
+            return Ok(None);
+        }
+        Ok(Some((connection, schema)))
+    }
+}
+
+impl Store for PostgresStore {
+    fn info(&self) -> StoreInfo {
+        StoreInfo {
+            kind: "postgres",
+            url: self.place.connections.url().to_owned(),
+            persistent: true,
+            shared: true,
+            signs: self.keys.is_some(),
+        }
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectId>> {
+        let names = self.read(|connection| {
+            let rows = connection.rows(statements::PROJECTS, &[]);
+            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
+            Ok(Some(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()))
+        })?;
+        // A name that is none cannot be asked for.
+        let names = names.unwrap_or_default();
+        let mut projects: Vec<ProjectId> =
+            names.iter().filter_map(|name| name.parse().ok()).collect();
+        projects.sort();
+        Ok(projects)
+    }
+
+    fn head(&self, project: &ProjectId) -> Result<Option<Head>> {
+        self.read(|connection| head::read(connection, project)?.map(|log| log.head()).transpose())
+    }
+
+    fn beside(&self, project: &ProjectId) -> Result<Option<Beside>> {
+        self.read(|connection| Ok(head::read(connection, project)?.map(|log| log.beside())))
+    }
+
+    fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
+        let log = self.log(project)?;
+        let pending = Pending::of(commit)?;
+        log.append(&self.place, self.keys.as_ref(), pending)
+            .map_err(|fault| fault.of_write(APPEND, self.place.connections.url()))
+    }
+
+    fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
+        if self.beside(project)?.is_none() {
+            return Ok(None);
+        }
+        self.log(project)?
+            .seal(&self.place, self.keys.as_ref())
+            .map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))?;
+        self.head(project)
+    }
+
+    fn scan(
+        &self,
+        project: &ProjectId,
+        plan: &Plan,
+        sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        scan::scan(&self.place, project, plan, sink)
+            .map_err(|fault| fault.of_read(READ, self.place.connections.url()))
+    }
+
+    fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
+        let log_id = columns::log_id(project);
+        self.read(|connection| {
+            let rows = connection.rows(statements::SHEET, &[(&log_id, Type::INT8)]);
+            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
+            Ok(rows.first().and_then(|row| row.get(0)))
+        })
+    }
+
+    fn flush(&self) -> Result<()> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let logs: Vec<_> =
+            self.logs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let sealed = logs.iter().map(|log| log.seal_unsealed(&self.place, keys));
+        sealed
+            .fold(Ok(()), Result::and)
+            .map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))
+    }
+
+    fn close(&self) -> Result<()> {
+        let flushed = self.flush();
+        self.place.connections.close();
+        flushed
+    }
+
+    fn before_fork(&self) -> Result<()> {
+        self.place.connections.close();
+        Ok(())
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // Nobody is left to tell; `close` is for those who want to know.
+        let _ = self.flush();
+    }
+}

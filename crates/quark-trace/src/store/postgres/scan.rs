@@ -1,0 +1,156 @@
+//! Reading the rows of a log, page by page, all of one moment.
+
+use std::ops::ControlFlow;
+
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::Type;
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::Entry;
+
+use super::check::Check;
+use super::columns::log_id;
+use super::connection::{Connection, Value};
+use super::edge::digests;
+use super::fault::{Fault, Moment};
+use super::migrations::Schema;
+use super::{Place as Database, head, statements as sql};
+use crate::store::{Place, Plan, Row, Select};
+
+/// Rows that are asked for at once: few at first, for those who break off soon.
+const FIRST_PAGE: i64 = 64;
+const LARGEST_PAGE: i64 = 2048;
+
+type Sink<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
+
+/// A row of the ledger with its object, as the database has it.
+#[derive(Debug)]
+pub(super) struct StoredEntry<'a> {
+    pub index: u64,
+    pub line: &'a [u8],
+    pub leaf_hash: &'a [u8],
+    pub object_digest: &'a [u8],
+    pub kind: &'a str,
+    pub record_key: Option<&'a [u8]>,
+    pub stage: Option<&'a str>,
+    pub at_us: Option<i64>,
+    pub object: Option<&'a [u8]>,
+    pub erased_by: Option<i64>,
+}
+
+/// Passes the rows of a plan to a sink. One that reads everything is told of every column and row
+/// that says otherwise than the log, too.
+pub(super) fn scan(
+    database: &Database,
+    project: &ProjectId,
+    plan: &Plan,
+    sink: Sink<'_>,
+) -> Result<(), Fault> {
+    let Some((mut connection, schema)) = database.reader()? else { return Ok(()) };
+    connection.begin(sql::BEGIN_SNAPSHOT)?;
+    let done = match (plan.select, plan.from) {
+        (Select::All, 0) => scan_all(&mut connection, project, schema, sink),
+        _ => scan_part(&mut connection, project, plan, sink),
+    };
+    connection.roll_back();
+    database.connections.give_back(connection);
+    done
+}
+
+fn scan_part(
+    connection: &mut Connection,
+    project: &ProjectId,
+    plan: &Plan,
+    sink: Sink<'_>,
+) -> Result<(), Fault> {
+    let text = if plan.select == Select::Sheets { sql::SHEETS_PAGE } else { sql::PAGE };
+    let done = pages(connection, text, log_id(project), plan.from, |stored| {
+        let wanted = plan.select != Select::Records
+            || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
+        if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
+    })?;
+    let _ = done;
+    Ok(())
+}
+
+fn scan_all(
+    connection: &mut Connection,
+    project: &ProjectId,
+    schema: Schema,
+    sink: Sink<'_>,
+) -> Result<(), Fault> {
+    let Some(log) = head::read(connection, project)? else { return Ok(()) };
+    let log_id = log_id(project);
+    let mut check = Check::new(project, log, schema);
+    check.load_checkpoints(connection, log_id)?;
+    let done = pages(connection, sql::PAGE, log_id, 0, |stored| {
+        check.entry(stored, sink)?;
+        sink(stored.row())
+    })?;
+    match done {
+        ControlFlow::Break(()) => Ok(()),
+        ControlFlow::Continue(()) => check.finish(connection, log_id, sink),
+    }
+}
+
+/// Passes all entries from `from` on to `each`, until it breaks off.
+fn pages(
+    connection: &mut Connection,
+    text: &'static str,
+    log_id: i64,
+    from: u64,
+    mut each: impl FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Fault> {
+    let (mut next, mut limit) = (i64::try_from(from).unwrap_or(i64::MAX), FIRST_PAGE);
+    loop {
+        let values: [Value<'_>; 3] =
+            [(&log_id, Type::INT8), (&next, Type::INT8), (&limit, Type::INT8)];
+        let mut rows = connection.stream(text, &values).map_err(before)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(before)? {
+            let index: i64 = row.get(0);
+            let stored = StoredEntry {
+                index: index as u64,
+                line: row.get(1),
+                leaf_hash: row.get(2),
+                object_digest: row.get(3),
+                kind: row.get(4),
+                record_key: row.get(5),
+                stage: row.get(6),
+                at_us: row.get(7),
+                object: row.get(8),
+                erased_by: row.get(9),
+            };
+            if each(&stored).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            count += 1;
+            next = index.saturating_add(1);
+        }
+        if count < limit {
+            return Ok(ControlFlow::Continue(()));
+        }
+        limit = (limit * 2).min(LARGEST_PAGE);
+    }
+}
+
+impl<'a> StoredEntry<'a> {
+    fn row(&self) -> Row<'a> {
+        Row::Entry {
+            index: self.index,
+            line: self.line,
+            object: self.object.map(Into::into),
+            digest: None,
+            place: Place::default(),
+            displaced: false,
+        }
+    }
+
+    /// Whether a column holds this hash.
+    pub fn holds(column: &[u8], hash: &quark_trace_core::ledger::Digest) -> bool {
+        digests(column).is_some_and(|found| found == [*hash])
+    }
+}
+
+fn before(error: postgres::Error) -> Fault {
+    Fault::of(&error, Moment::Before)
+}

@@ -1,0 +1,206 @@
+//! Every statement of this store, in the order of a log's life; a test prepares each of them.
+//!
+//! They keep to what PostgreSQL and engines like it have in common: no extension, no function of
+//! our own, no sequence. What is written under a lock names the size that it builds on.
+
+/// Whether there is a schema here, and which migrations made it.
+pub(super) const MIGRATIONS: &str =
+    "SELECT version, name, sha256 FROM qt_migration ORDER BY version";
+
+/// The encoding of the database, which must be able to hold every text.
+pub(super) const ENCODING: &str = "SELECT current_setting('server_encoding')";
+
+/// Programs that make the schema at the same time take turns; the number is ours alone.
+pub(super) const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(7310012964820013)::text";
+
+/// The table that is there before the first migration.
+pub(super) const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS qt_migration (\
+     version BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 BYTEA NOT NULL)";
+
+pub(super) const INSERT_MIGRATION: &str =
+    "INSERT INTO qt_migration (version, name, sha256) VALUES ($1, $2, $3)";
+
+pub(super) const PROJECTS: &str = "SELECT project_id FROM qt_log";
+
+/// The log of a project. Found by its number too, so that a changed name does not hide it.
+pub(super) const HEAD: &str = "SELECT l.log_id, l.project_id, l.size, l.frontier, l.origin, \
+     l.verifier_keys, l.indexed, \
+     (SELECT c.note FROM qt_checkpoint c WHERE c.log_id = $1 ORDER BY c.size DESC LIMIT 1) \
+     FROM qt_log l WHERE l.log_id = $1 OR l.project_id = $2";
+
+/// What is left of a log whose row is gone.
+pub(super) const REMAINS: &str = "SELECT \
+     EXISTS (SELECT 1 FROM qt_entry WHERE log_id = $1), \
+     EXISTS (SELECT 1 FROM qt_object WHERE log_id = $1), \
+     (SELECT note FROM qt_checkpoint WHERE log_id = $1 ORDER BY size DESC LIMIT 1)";
+
+/// Keeps the durability of a commit, or turns it on where somebody turned it off.
+macro_rules! durable {
+    () => {
+        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+           WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
+    };
+}
+
+/// A statement that appends entries, in its two forms.
+macro_rules! write_statement {
+    ($known:literal, $unless:literal, $answer:literal) => {
+        concat!(
+            "WITH ",
+            $known,
+            "moved AS (\
+               UPDATE qt_log SET size = $4, frontier = $5 \
+               WHERE log_id = $1 AND size = $2 AND frontier = $3",
+            $unless,
+            "  RETURNING log_id), \
+             entries AS (\
+               INSERT INTO qt_entry \
+                 (log_id, idx, entry, leaf_hash, object, kind, record_key, stage, at_us) \
+               SELECT m.log_id, $2 + n.place - 1, n.entry, n.leaf_hash, n.object, n.kind, \
+                 n.record_key, n.stage, n.at_us \
+               FROM moved m, unnest($6::bytea[], $7::bytea[], $8::bytea[], $9::text[], \
+                 $10::bytea[], $11::text[], $12::int8[]) WITH ORDINALITY \
+                 AS n (entry, leaf_hash, object, kind, record_key, stage, at_us, place)), \
+             objects AS (\
+               INSERT INTO qt_object (log_id, sha256, bytes) \
+               SELECT m.log_id, n.sha256, n.bytes \
+               FROM moved m, unnest($8::bytea[], $13::bytea[]) AS n (sha256, bytes) \
+               ON CONFLICT DO NOTHING), \
+             tiles AS (\
+               INSERT INTO qt_tile (log_id, level, n, data) \
+               SELECT m.log_id, t.level, t.n, t.data \
+               FROM moved m, unnest($14::int8[], $15::int8[], $16::bytea[]) \
+                 AS t (level, n, data)) \
+             SELECT (SELECT count(*) FROM moved), ",
+            durable!(),
+            $answer,
+        )
+    };
+}
+
+/// Appends entries in one statement, and so in one round trip and one transaction, if the log has
+/// still the size and edge that the caller built on. Answers how many logs were moved (0 or 1).
+///
+/// `$1` log, `$2` `$3` size and edge before, `$4` `$5` after, `$6`-`$12` the columns of the entries,
+/// `$13` objects, `$14`-`$16` tiles.
+pub(super) const WRITE: &str = write_statement!("", "", "");
+
+/// As [`WRITE`], if the log has none of the record ids whose keys are `$17`, too. The entries that
+/// have them are answered.
+pub(super) const WRITE_ONCE: &str = write_statement!(
+    "known AS (\
+       SELECT record_key, idx, object FROM qt_entry \
+       WHERE log_id = $1 AND record_key = ANY ($17::bytea[])), ",
+    " AND NOT EXISTS (SELECT 1 FROM known)",
+    ", k.idx FROM (SELECT 1) AS one LEFT JOIN known k ON true LIMIT 1"
+);
+
+/// Settings of a session of ours, where the engine has them: a plan that was made while a table was
+/// small must be good when it is large.
+pub(super) const SETTINGS: &str = "SELECT set_config(name, setting, false) FROM (VALUES \
+     ('enable_seqscan', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off')) \
+     AS ours (name, setting) WHERE name IN (SELECT s.name FROM pg_settings s)";
+
+/// Begins a transaction whatever the default of the server is.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Reads everything of one moment.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+pub(super) const COMMIT: &str = "COMMIT";
+
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+
+/// The log of a project that has none; another process may be faster.
+pub(super) const CREATE_LOG: &str = "INSERT INTO qt_log (log_id, project_id, size, frontier, \
+     indexed) VALUES ($1, $2, 0, '', 0) ON CONFLICT DO NOTHING";
+
+/// Takes the lock under which indexes are given.
+pub(super) const LOCK: &str =
+    "SELECT project_id, size, frontier FROM qt_log WHERE log_id = $1 FOR UPDATE";
+
+/// The records with these ids, found by the SHA-256 of the id.
+pub(super) const KNOWN: &str = "SELECT record_key, idx, object FROM qt_entry \
+     WHERE log_id = $1 AND record_key = ANY ($2::bytea[]) ORDER BY idx DESC";
+
+/// Writes nothing new, but waits for everything before it to be durable.
+pub(super) const TOUCH: &str =
+    concat!("UPDATE qt_log SET size = size WHERE log_id = $1 RETURNING ", durable!());
+
+/// Leaf hashes of the tile that is not full yet.
+pub(super) const LEAVES: &str = "SELECT idx, leaf_hash FROM qt_entry \
+     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+
+/// Full tiles from which the hashes of the level above follow.
+pub(super) const TILES: &str = "SELECT n, data FROM qt_tile \
+     WHERE log_id = $1 AND level = $2 AND n >= $3 AND n < $4 ORDER BY n";
+
+/// What a checkpoint must not contradict.
+pub(super) const SEALED: &str = "SELECT l.verifier_keys, \
+     (SELECT c.note FROM qt_checkpoint c WHERE c.log_id = $1 ORDER BY c.size DESC LIMIT 1) \
+     FROM qt_log l WHERE l.log_id = $1 FOR UPDATE OF l";
+
+/// Puts a checkpoint in place of the one before; one that evidence is about stays.
+pub(super) const SEAL: &str = "WITH gone AS (\
+       DELETE FROM qt_checkpoint c WHERE c.log_id = $1 AND c.size < $2 AND NOT EXISTS (\
+         SELECT 1 FROM qt_evidence e WHERE e.log_id = c.log_id AND e.size = c.size)), \
+     bound AS (UPDATE qt_log SET origin = $4, verifier_keys = $5 WHERE log_id = $1) \
+     INSERT INTO qt_checkpoint (log_id, size, note) VALUES ($1, $2, $3)";
+
+/// A page of entries with their objects.
+pub(super) const PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
+     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
+     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     WHERE e.log_id = $1 AND e.idx >= $2 ORDER BY e.idx LIMIT $3";
+
+/// The same of fact sheets alone.
+pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
+     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
+     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind IN ('sheet', 'sheet-adopted') \
+     ORDER BY e.idx LIMIT $3";
+
+/// The fact sheet in force.
+pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e \
+     LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     WHERE e.log_id = $1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
+
+/// Objects that no entry names.
+pub(super) const STRAY_OBJECTS: &str = "SELECT o.sha256 FROM qt_object o WHERE o.log_id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM qt_entry e WHERE e.log_id = o.log_id AND e.object = o.sha256) \
+     LIMIT 100";
+
+/// All tiles of a level.
+pub(super) const TILE_PAGE: &str = "SELECT level, n, data FROM qt_tile \
+     WHERE log_id = $1 AND (level, n) > ($2, $3) ORDER BY level, n LIMIT 256";
+
+pub(super) const CHECKPOINTS: &str =
+    "SELECT size, note FROM qt_checkpoint WHERE log_id = $1 ORDER BY size";
+
+/// Every statement that can be prepared on its own.
+pub(super) const ALL: &[&str] = &[
+    MIGRATIONS,
+    ENCODING,
+    LOCK_MIGRATIONS,
+    INSERT_MIGRATION,
+    PROJECTS,
+    HEAD,
+    REMAINS,
+    WRITE,
+    WRITE_ONCE,
+    SETTINGS,
+    CREATE_LOG,
+    LOCK,
+    KNOWN,
+    TOUCH,
+    LEAVES,
+    TILES,
+    SEALED,
+    SEAL,
+    PAGE,
+    SHEETS_PAGE,
+    SHEET,
+    STRAY_OBJECTS,
+    TILE_PAGE,
+    CHECKPOINTS,
+];

@@ -1,0 +1,264 @@
+//! Writing entries: in one statement where the log is where this handle left it, else under the
+//! lock of its row.
+
+use postgres::Row;
+use postgres::types::Type;
+use quark_trace_core::ledger::Digest;
+
+use super::admit::{Admission, Known};
+use super::connection::{Connection, Value};
+use super::edge::{Edge, Tile, digests, range_of};
+use super::fault::{Fault, Moment};
+use super::pending::{Pending, PendingEntry};
+use super::statements as sql;
+use crate::error::{ErrorKind, Outcome};
+use crate::store::Appended;
+
+/// What goes into one statement, at most; a message holds no more than 1 GiB.
+const ENTRIES: usize = 5000;
+const BYTES: usize = 32 * 1024 * 1024;
+
+/// A log as the one who writes it knows it.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub log_id: i64,
+    pub project: &'a str,
+    pub header: &'a PendingEntry,
+}
+
+/// What a write did: what each caller is told, and the end of the log that is durable now.
+pub(super) type Written = (Vec<Result<Appended, Fault>>, Edge);
+
+impl<'t> Target<'t> {
+    /// Appends in one round trip what builds on `edge`. `None`, with nothing written, when somebody
+    /// else wrote meanwhile, or a caller must be told of what is there.
+    pub fn write_on<'p>(
+        &self,
+        connection: &mut Connection,
+        mut edge: Edge,
+        commits: impl Iterator<Item = &'p Pending> + Clone,
+    ) -> Result<Option<Written>, Fault>
+    where
+        't: 'p,
+    {
+        let admission =
+            Admission::of(edge.range.size(), self.header, commits.clone(), Known::new());
+        let chunks = chunks(&admission.fresh);
+        let [chunk] = chunks[..] else { return Ok(None) };
+        if admission.looks_back() || edge.range.size() == 0 {
+            return Ok(None);
+        }
+        let ids = ids(commits);
+        edge.load(connection, self.log_id, chunk.len() as u64)?;
+        let mut step = Step::new(self.log_id, edge, chunk);
+        let rows = if ids.is_empty() {
+            connection.commit_rows(sql::WRITE, &step.values())
+        } else {
+            let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
+            let mut values = step.values();
+            values.push((&ids, Type::BYTEA_ARRAY));
+            connection.commit_rows(sql::WRITE_ONCE, &values)
+        };
+        match rows {
+            Ok(rows) if has_moved(&rows) => Ok(Some((admission.answers, step.after()))),
+            Ok(_) => Ok(None),
+            // Under a stricter isolation the loser of a race is told so.
+            Err(fault) if fault.kind == ErrorKind::Busy && fault.outcome == Outcome::NotWritten => {
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Appends under the lock of the log's row, which is made if there is none.
+    pub fn write_locked<'p>(
+        &self,
+        connection: &mut Connection,
+        commits: impl Iterator<Item = &'p Pending> + Clone,
+    ) -> Result<Written, Fault>
+    where
+        't: 'p,
+    {
+        connection.begin(sql::BEGIN)?;
+        let mut edge = self.lock(connection)?;
+        let known = self.known(connection, &ids(commits.clone()))?;
+        let admission = Admission::of(edge.range.size(), self.header, commits, known);
+        if admission.is_refusal() {
+            connection.roll_back();
+            return Ok((admission.answers, edge));
+        }
+        if admission.fresh.is_empty() {
+            // What is there already may be visible and not durable yet: this waits for it.
+            self.touch(connection)?;
+        }
+        for chunk in chunks(&admission.fresh) {
+            edge.load(connection, self.log_id, chunk.len() as u64)?;
+            let mut step = Step::new(self.log_id, edge, chunk);
+            let rows = connection.rows(sql::WRITE, &step.values()).map_err(before)?;
+            if !has_moved(&rows) {
+                let message = "the row of the log in qt_log changed under its lock";
+                return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
+            }
+            edge = step.after();
+        }
+        connection.commit()?;
+        Ok((admission.answers, edge))
+    }
+
+    /// Makes the commit one that waits for all before it to be durable.
+    pub fn touch(&self, connection: &mut Connection) -> Result<(), Fault> {
+        let done = connection.rows(sql::TOUCH, &[(&self.log_id, Type::INT8)]);
+        done.map(drop).map_err(before)
+    }
+
+    /// Locks the row of the log, and reads where the log ends.
+    pub fn lock(&self, connection: &mut Connection) -> Result<Edge, Fault> {
+        let by_id: [Value<'_>; 1] = [(&self.log_id, Type::INT8)];
+        let mut rows = connection.rows(sql::LOCK, &by_id).map_err(before)?;
+        if rows.is_empty() {
+            let values: [Value<'_>; 2] = [(&self.log_id, Type::INT8), (&self.project, Type::TEXT)];
+            connection.rows(sql::CREATE_LOG, &values).map_err(before)?;
+            rows = connection.rows(sql::LOCK, &by_id).map_err(before)?;
+        }
+        self.edge(rows.first())
+    }
+
+    fn edge(&self, row: Option<&Row>) -> Result<Edge, Fault> {
+        let corrupted = |what: &str| {
+            let message = format!("{what}; run `quark-trace verify`");
+            Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten)
+        };
+        let row = row.ok_or_else(|| {
+            corrupted("another row of qt_log has the project id, under the number of another log")
+        })?;
+        if row.get::<_, &str>(0) != self.project {
+            return Err(corrupted("the row of qt_log with the number of this log is of another"));
+        }
+        let range = range_of(row.get(1), row.get(2));
+        let range =
+            range.ok_or_else(|| corrupted("size and frontier in qt_log do not fit each other"))?;
+        Ok(Edge::new(range))
+    }
+
+    fn known(&self, connection: &mut Connection, ids: &[Digest]) -> Result<Known, Fault> {
+        if ids.is_empty() {
+            return Ok(Known::new());
+        }
+        let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
+        let values: [Value<'_>; 2] = [(&self.log_id, Type::INT8), (&ids, Type::BYTEA_ARRAY)];
+        let rows = connection.rows(sql::KNOWN, &values).map_err(before)?;
+        let digest = |bytes| digests(bytes).and_then(|hashes| hashes.first().copied());
+        // The last of several, in falling order, is the first in the log: it counts.
+        let known = rows.iter().filter_map(|row| {
+            let index = u64::try_from(row.get::<_, i64>(1)).ok()?;
+            Some((digest(row.get(0))?, (index, digest(row.get(2))?)))
+        });
+        Ok(known.collect())
+    }
+}
+
+/// The keys of the record ids that callers chose.
+fn ids<'p>(commits: impl Iterator<Item = &'p Pending>) -> Vec<Digest> {
+    let entries = commits.flat_map(|commit| &commit.entries);
+    entries.filter(|entry| entry.once).filter_map(|entry| entry.columns.record_key).collect()
+}
+
+/// Entries in portions that one statement takes.
+fn chunks<'e, 'p>(entries: &'e [&'p PendingEntry]) -> Vec<&'e [&'p PendingEntry]> {
+    let (mut chunks, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (at, entry) in entries.iter().enumerate() {
+        if at > start && (at - start == ENTRIES || bytes + entry.object.len() > BYTES) {
+            chunks.push(&entries[start..at]);
+            (start, bytes) = (at, 0);
+        }
+        bytes += entry.object.len();
+    }
+    if start < entries.len() {
+        chunks.push(&entries[start..]);
+    }
+    chunks
+}
+
+fn has_moved(rows: &[Row]) -> bool {
+    rows.first().is_some_and(|row| row.get::<_, i64>(0) == 1)
+}
+
+fn before(error: postgres::Error) -> Fault {
+    Fault::of(&error, Moment::Before)
+}
+
+/// The values of one statement that appends.
+struct Step<'a> {
+    log_id: i64,
+    size: i64,
+    frontier: Vec<u8>,
+    after: Edge,
+    size_after: i64,
+    frontier_after: Vec<u8>,
+    lines: Vec<&'a [u8]>,
+    leaves: Vec<&'a [u8]>,
+    digests: Vec<&'a [u8]>,
+    kinds: Vec<&'a str>,
+    record_keys: Vec<Option<&'a [u8]>>,
+    stages: Vec<Option<&'a str>>,
+    times: Vec<Option<i64>>,
+    objects: Vec<&'a [u8]>,
+    levels: Vec<i64>,
+    places: Vec<i64>,
+    tiles: Vec<Vec<u8>>,
+}
+
+impl<'a> Step<'a> {
+    fn new(log_id: i64, edge: Edge, entries: &[&'a PendingEntry]) -> Self {
+        let (size, frontier) = (edge.range.size() as i64, edge.frontier());
+        let (mut after, mut full) = (edge, Vec::<Tile>::new());
+        entries.iter().for_each(|entry| after.push(entry.leaf, &mut full));
+        Self {
+            log_id,
+            size,
+            frontier,
+            size_after: after.range.size() as i64,
+            frontier_after: after.frontier(),
+            after,
+            lines: entries.iter().map(|entry| &entry.line[..]).collect(),
+            leaves: entries.iter().map(|entry| &entry.leaf.0[..]).collect(),
+            digests: entries.iter().map(|entry| &entry.digest.0[..]).collect(),
+            kinds: entries.iter().map(|entry| entry.kind.as_str()).collect(),
+            record_keys: entries
+                .iter()
+                .map(|entry| entry.columns.record_key.as_ref().map(|key| &key.0[..]))
+                .collect(),
+            stages: entries.iter().map(|entry| entry.columns.stage.as_deref()).collect(),
+            times: entries.iter().map(|entry| entry.columns.at_us).collect(),
+            objects: entries.iter().map(|entry| &entry.object[..]).collect(),
+            levels: full.iter().map(|tile| tile.level).collect(),
+            places: full.iter().map(|tile| tile.n).collect(),
+            tiles: full.into_iter().map(|tile| tile.data).collect(),
+        }
+    }
+
+    fn values(&mut self) -> Vec<Value<'_>> {
+        vec![
+            (&self.log_id, Type::INT8),
+            (&self.size, Type::INT8),
+            (&self.frontier, Type::BYTEA),
+            (&self.size_after, Type::INT8),
+            (&self.frontier_after, Type::BYTEA),
+            (&self.lines, Type::BYTEA_ARRAY),
+            (&self.leaves, Type::BYTEA_ARRAY),
+            (&self.digests, Type::BYTEA_ARRAY),
+            (&self.kinds, Type::TEXT_ARRAY),
+            (&self.record_keys, Type::BYTEA_ARRAY),
+            (&self.stages, Type::TEXT_ARRAY),
+            (&self.times, Type::INT8_ARRAY),
+            (&self.objects, Type::BYTEA_ARRAY),
+            (&self.levels, Type::INT8_ARRAY),
+            (&self.places, Type::INT8_ARRAY),
+            (&self.tiles, Type::BYTEA_ARRAY),
+        ]
+    }
+
+    fn after(self) -> Edge {
+        self.after
+    }
+}
