@@ -142,6 +142,10 @@ pub enum Verb {
     Seal {
         #[command(flatten)]
         target: Words,
+        /// Go on from here although the key has signed another history after it: for a backup that
+        /// was put back on purpose. The reason is logged
+        #[arg(long, value_name = "REASON")]
+        new_epoch: Option<String>,
     },
     /// Copy projects to another store, to the same root
     Copy {

@@ -93,7 +93,8 @@ pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn 
     Ok(open(url, options)?)
 }
 
-fn keys(output: &Output) -> Option<Keyring> {
+/// The user's key; a word of warning when there is none.
+pub fn keys(output: &Output) -> Option<Keyring> {
     let unsigned = |why: String| {
         let why = visible(&why);
         output.say(format!(

@@ -38,6 +38,23 @@ fn one_is_tampered_or_an_invalid_sheet() {
 }
 
 #[test]
+fn a_backup_that_was_put_back_is_sealed_only_when_somebody_says_so() {
+    let session = Session::with_demo();
+    session.plain("cp", &["-r", "traces", "backup"]).status().unwrap();
+    session.run(&["log", "traces", "demo", "deployment"]).done();
+    session.run(&["log", "backup", "demo", "deployment"]).done();
+    session.run(&["seal", "backup", "demo"]).fails(1, "seal --new-epoch REASON");
+    let said = session.run(&["verify", "backup", "demo"]);
+    assert_eq!((said.code, said.out().contains("signed  4 of 5 entries")), (0, true), "{}", said.out());
+    session.run(&["seal", "backup", "demo", "--new-epoch", "the disk failed"]).done();
+    let history = session.run(&["history", "backup", "demo"]).done();
+    assert!(history.contains("new_epoch") && history.contains("the disk failed"), "{history}");
+    session.run(&["log", "backup", "demo", "incident"]).done();
+    session.run(&["seal", "backup", "demo"]).done();
+    session.run(&["seal", "traces", "demo"]).done();
+}
+
+#[test]
 fn two_is_incomplete_or_failed() {
     let session = Session::with_demo();
     let said = session.run(&["verify", "traces", "demo", "--level", "L3"]);

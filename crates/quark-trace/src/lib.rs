@@ -16,6 +16,7 @@ pub mod process;
 pub mod project;
 pub mod prove;
 mod record;
+pub mod signer;
 pub mod store;
 pub mod verify;
 

@@ -41,7 +41,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
             verify::run(&target.words, level, &key, checkpoint.as_deref(), output)
         }
         Verb::Prove { words, out } => prove::run(&words, out.as_deref(), output),
-        Verb::Seal { target } => seal::run(&target.words, output),
+        Verb::Seal { target, new_epoch } => seal::run(&target.words, new_epoch.as_deref(), output),
         Verb::Copy { from, to, projects } => copy::run(&from, &to, &projects, output),
         Verb::Tail { target, follow, lines } => tail::run(&target.words, follow, lines, output),
         Verb::Projects { store } => projects::run(store, output),

@@ -1,14 +1,19 @@
 //! `seal`: sign a checkpoint; adopt what has no entry yet.
 
+use quark_trace::signer::begin_epoch;
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::output::{GOOD, Output, WARNING};
-use crate::target::{Access, Target};
+use crate::target::{Access, Target, keys};
 
-pub fn run(words: &[String], output: &Output) -> Result<u8, Failure> {
+pub fn run(words: &[String], new_epoch: Option<&str>, output: &Output) -> Result<u8, Failure> {
     let target = Target::open(words, Access::Write, output)?;
-    target.existing_log()?;
+    let log = target.existing_log()?;
+    if let Some(reason) = new_epoch {
+        let keys = keys(output).ok_or_else(|| Failure::usage("a new epoch needs the key"))?;
+        begin_epoch(&log, &keys, reason)?;
+    }
     let bar = output.progress(0, "sealing");
     let head = target.store.seal(&target.project)?.unwrap_or_default();
     bar.finish_and_clear();

@@ -7,12 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::entry::header_object;
 use quark_trace_core::ledger::merkle::leaf_hash;
-use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Kind, entry};
+use quark_trace_core::ledger::{CompactRange, Digest, Entry, Kind, entry};
 use quark_trace_core::record::View;
 
 use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
+use crate::signer::Signer;
 
 const APPEND: &str = "append to the log";
 
@@ -125,11 +126,7 @@ impl Store for MemoryStore {
         let mut logs = self.logs();
         let Some(log) = logs.get_mut(project) else { return Ok(None) };
         if let Some(keys) = &self.keys {
-            let origin = keys.origin(project);
-            let (checkpoint, key) =
-                (Checkpoint::of(&origin, &log.head.range), keys.signer(&origin));
-            log.head.beside.checkpoint = checkpoint.map(|known| known.sign(&key));
-            log.head.beside.keys = Some(format!("{}\n", key.verifier()));
+            log.seal(keys, project)?;
         }
         Ok(Some(log.head.clone()))
     }
@@ -163,6 +160,25 @@ impl Store for MemoryStore {
 }
 
 impl Log {
+    fn seal(&mut self, keys: &Keyring, project: &ProjectId) -> Result<()> {
+        let Beside { checkpoint, keys: known } = &mut self.head.beside;
+        let Some(signer) = Signer::of(keys, project, known.as_deref()) else { return Ok(()) };
+        let entries = &self.entries;
+        let mut roots_at = |sizes: &[u64]| {
+            let root = |&size: &u64| {
+                let mut range = CompactRange::new();
+                let leaves = entries.get(..usize::try_from(size).ok()?)?;
+                leaves.iter().for_each(|(line, _)| range.push(leaf_hash(line)));
+                Some(range.root())
+            };
+            Ok(sizes.iter().map(root).collect())
+        };
+        let note = signer.sign(&self.head.range, checkpoint.as_deref(), &mut roots_at)?;
+        *checkpoint = note.or(checkpoint.take());
+        known.get_or_insert_with(|| signer.verifier_keys());
+        Ok(())
+    }
+
     fn push(&mut self, new: &NewEntry<'_>) {
         let index = self.head.range.size();
         let stored = match new.record_id {

@@ -1,11 +1,14 @@
 //! Checkpoints: signed only over what is durable, never smaller than the last one.
 
-use quark_trace_core::ledger::{Checkpoint, Origin, SignerKey, VerifierKey};
+use quark_trace_core::ledger::merkle::leaf_hash;
+use quark_trace_core::ledger::{CompactRange, Digest};
 
-use super::folder;
+use super::folder::{self, Names};
+use super::pairs;
 use super::state::State;
 use super::writer::Writer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::signer::Signer;
 
 const OPERATION: &str = "sign a checkpoint";
 
@@ -13,17 +16,12 @@ const OPERATION: &str = "sign a checkpoint";
 #[derive(Debug, Default)]
 pub(super) struct Seal {
     /// Who signs; found out when it is first needed.
-    signer: Option<Signer>,
-    /// The size that was sealed last.
-    pub size: u64,
+    signer: Option<Who>,
 }
 
 #[derive(Debug)]
-enum Signer {
-    Ours {
-        origin: Origin,
-        key: Box<SignerKey>,
-    },
+enum Who {
+    Ours(Box<Signer>),
     /// The log is signed with a key that is not here.
     Others,
 }
@@ -32,26 +30,17 @@ impl Writer {
     /// Signs the tree of `durable`, whose bytes were flushed to the medium, and shows it. `false`
     /// when there is nothing new to sign or no key to sign it with. The lock must be held.
     pub fn seal(&mut self, durable: &State) -> Result<bool> {
-        let Some(signer) = self.signer()? else { return Ok(false) };
-        let Signer::Ours { origin, key } = signer else { return Ok(false) };
-        let Some(checkpoint) = Checkpoint::of(origin, &durable.range) else { return Ok(false) };
-        let note = checkpoint.sign(key);
-        if let Some(last) = self.sealed()? {
-            if last.size == checkpoint.size && last.root != checkpoint.root {
-                let message = format!(
-                    "a checkpoint with another root was signed at size {}; the log was changed or \
-                     is a copy that went its own way, run `quark-trace verify`",
-                    last.size
-                );
-                return Err(Error::new(ErrorKind::Integrity("E-FORK"), OPERATION, message));
-            }
-            if last.size >= checkpoint.size {
-                self.seal.size = last.size;
-                return Ok(false);
-            }
-        }
+        self.find_signer()?;
+        let Some(Who::Ours(signer)) = &self.seal.signer else { return Ok(false) };
+        let path = self.names.checkpoint();
+        let last = folder::read_if_there(&path)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        let last = last.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let names = &self.names;
+        let note =
+            signer.sign(&durable.range, last.as_deref(), &mut |sizes| roots_at(names, sizes))?;
+        let Some(note) = note else { return Ok(false) };
         self.publish(durable, &note)?;
-        self.seal.size = checkpoint.size;
         Ok(true)
     }
 
@@ -65,37 +54,40 @@ impl Writer {
         folder::replace(&self.names.checkpoint(), note.as_bytes(), true).map_err(wrap)
     }
 
-    /// The key for this log, bound to it on first use.
-    fn signer(&mut self) -> Result<Option<&Signer>> {
-        if self.seal.signer.is_none() {
-            let Some(keys) = &self.keys else { return Ok(None) };
-            let path = self.names.verifier_keys();
-            let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-            let signer = match folder::read_if_there(&path).map_err(wrap)? {
-                None => {
-                    let origin = keys.origin(&self.project);
-                    let key = keys.signer(&origin);
-                    let line = format!("{}\n", key.verifier());
-                    folder::replace(&path, line.as_bytes(), true).map_err(wrap)?;
-                    Signer::Ours { origin, key: Box::new(key) }
-                }
-                Some(bytes) => {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    let ours = text
-                        .lines()
-                        .filter_map(|line| VerifierKey::parse(line).ok())
-                        .find(|known| known.public_key() == keys.public_key())
-                        .and_then(|known| Origin::parse(known.name()));
-                    match ours {
-                        Some(origin) => {
-                            Signer::Ours { key: Box::new(keys.signer(&origin)), origin }
-                        }
-                        None => Signer::Others,
-                    }
-                }
-            };
-            self.seal.signer = Some(signer);
+    /// Finds out who signs this log, and binds a fresh one to our key.
+    fn find_signer(&mut self) -> Result<()> {
+        let Some(keys) = self.keys.as_ref().filter(|_| self.seal.signer.is_none()) else {
+            return Ok(());
+        };
+        let path = self.names.verifier_keys();
+        let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
+        let beside = folder::read_if_there(&path).map_err(wrap)?;
+        let text = beside.as_deref().map(String::from_utf8_lossy);
+        let signer = Signer::of(keys, &self.project, text.as_deref());
+        if let Some(signer) = signer.as_ref().filter(|_| beside.is_none()) {
+            folder::replace(&path, signer.verifier_keys().as_bytes(), true).map_err(wrap)?;
         }
-        Ok(self.seal.signer.as_ref())
+        self.seal.signer = Some(signer.map_or(Who::Others, |signer| Who::Ours(Box::new(signer))));
+        Ok(())
     }
+}
+
+/// The roots that the ledger has at these sizes, which rise.
+fn roots_at(names: &Names, sizes: &[u64]) -> Result<Vec<Option<Digest>>> {
+    let mut roots = Vec::with_capacity(sizes.len());
+    let Some(mut lines) = pairs::open_lines(&names.ledger(), 0, true)? else {
+        return Ok(vec![None; sizes.len()]);
+    };
+    let wrap = |error| Error::io(OPERATION, names.ledger().display().to_string(), error);
+    let mut range = CompactRange::new();
+    for &size in sizes {
+        while range.size() < size {
+            match lines.next_filled().map_err(wrap)?.filter(|line| line.whole) {
+                Some(line) => range.push(leaf_hash(line.bytes)),
+                None => break,
+            }
+        }
+        roots.push((range.size() == size).then(|| range.root()));
+    }
+    Ok(roots)
 }

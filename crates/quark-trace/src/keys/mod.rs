@@ -14,6 +14,10 @@ use quark_trace_core::ledger::{Digest, Origin, SignerKey, note};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::file::folder;
 
+mod tips;
+
+pub(crate) use tips::Tip;
+
 const KEY_FILE: &str = "log.key";
 const OPERATION: &str = "read the log key";
 

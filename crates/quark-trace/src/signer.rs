@@ -1,0 +1,117 @@
+//! Who signs the checkpoints of a log, and when it is refused.
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::{
+    Checkpoint, CompactRange, Digest, Note, Origin, SignerKey, VerifierKey,
+};
+use quark_trace_core::payload::Payload;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Keyring, Tip};
+use crate::log::TraceLog;
+use crate::record::Record;
+use crate::store::Durability;
+
+const OPERATION: &str = "sign a checkpoint";
+
+/// Works out the roots that a log has at earlier sizes, in rising order; `None` where it is shorter.
+pub(crate) type RootsAt<'r> = &'r mut dyn FnMut(&[u64]) -> Result<Vec<Option<Digest>>>;
+
+/// The key that signs the checkpoints of one log.
+#[derive(Debug)]
+pub struct Signer {
+    keys: Keyring,
+    origin: Origin,
+    key: SignerKey,
+}
+
+impl Signer {
+    /// The key for a log beside which these verifier keys lie: a log without any is bound to this
+    /// key, one that is bound to another has no signer here.
+    pub(crate) fn of(keys: &Keyring, project: &ProjectId, beside: Option<&str>) -> Option<Self> {
+        let origin = match beside {
+            None => keys.origin(project),
+            Some(text) => text
+                .lines()
+                .filter_map(|line| VerifierKey::parse(line).ok())
+                .find(|known| known.public_key() == keys.public_key())
+                .and_then(|known| Origin::parse(known.name()))?,
+        };
+        Some(Self { key: keys.signer(&origin), keys: keys.clone(), origin })
+    }
+
+    /// What lies beside a log that is bound to this key.
+    pub(crate) fn verifier_keys(&self) -> String {
+        format!("{}\n", self.key.verifier())
+    }
+
+    /// Signs the tree of `durable`, whose entries are on the medium. `last` is the checkpoint that
+    /// lies beside the log. `None` when there is nothing new to sign.
+    ///
+    /// What is signed is noted beside the key before this returns, so that neither an old backup
+    /// nor a copy gets a second signature over another history.
+    pub(crate) fn sign(
+        &self,
+        durable: &CompactRange,
+        last: Option<&str>,
+        roots_at: RootsAt<'_>,
+    ) -> Result<Option<String>> {
+        let Some(next) = Checkpoint::of(&self.origin, durable) else { return Ok(None) };
+        let last = last.map(parse).transpose()?;
+        if let Some(last) = &last {
+            if last.size == next.size && last.root != next.root {
+                let message = format!(
+                    "a checkpoint with another root was signed at size {}; the log was changed or \
+                     is a copy that went its own way, run `quark-trace verify`",
+                    last.size
+                );
+                return Err(Error::new(ErrorKind::Integrity("E-FORK"), OPERATION, message));
+            }
+            if last.size >= next.size {
+                return Ok(None);
+            }
+        }
+        let last = last.map(|last| Tip { size: last.size, root: last.root });
+        let tip = Tip { size: next.size, root: next.root };
+        self.keys.note_signed(&self.origin, last, tip, roots_at)?;
+        Ok(Some(next.sign(&self.key)))
+    }
+}
+
+/// Begins a new epoch of a log: this key may go on from the checkpoint that lies beside it, although
+/// it has signed another history after that. `reason` is logged in a record of stage `new_epoch`,
+/// together with what was signed elsewhere. For backups that are put back on purpose.
+///
+/// Both histories stay signed under one name, so that whoever holds checkpoints of both sees that
+/// there are two.
+pub fn begin_epoch(log: &TraceLog, keys: &Keyring, reason: &str) -> Result<Record> {
+    let refuse = |message: &str| Error::new(ErrorKind::Unsupported, "begin a new epoch", message);
+    let beside = log.store().beside(log.project())?.unwrap_or_default();
+    let note = beside.checkpoint.as_deref().ok_or_else(|| {
+        refuse("the log has no checkpoint to go on from; `quark-trace seal` signs the first")
+    })?;
+    let signer = Signer::of(keys, log.project(), beside.keys.as_deref())
+        .ok_or_else(|| refuse("the log is signed with a key that is not here"))?;
+    let from = Checkpoint::open(note, signer.key.verifier())
+        .map_err(|fault| refuse(&format!("the checkpoint beside the log: {fault}")))?;
+    let signed = keys.signed(&signer.origin)?;
+    let elsewhere: Vec<Payload> = signed
+        .iter()
+        .filter(|(size, root)| (*size, *root) != (from.size, from.root))
+        .map(|(size, root)| Payload::new().with("size", *size).with("root", root.to_string()))
+        .collect();
+    let payload = Payload::new()
+        .with("reason", reason)
+        .with("from", Payload::new().with("size", from.size).with("root", from.root.to_string()))
+        .with("signed_elsewhere", elsewhere);
+    let record = log.clone().with_durability(Durability::Sync).log("new_epoch", &payload)?;
+    keys.accept(&signer.origin, from.size, from.root)?;
+    Ok(record)
+}
+
+fn parse(note: &str) -> Result<Checkpoint> {
+    Note::parse(note).and_then(|note| Checkpoint::parse(note.text())).map_err(|fault| {
+        let message = format!("the last checkpoint is {fault}; run `quark-trace verify`");
+        Error::new(ErrorKind::Integrity("E-SIG"), OPERATION, message)
+    })
+}

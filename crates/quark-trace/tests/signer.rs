@@ -1,0 +1,175 @@
+//! One key never signs two histories of one log, unless somebody says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use quark_trace::core::payload::Payload;
+use quark_trace::keys::Keyring;
+use quark_trace::signer::begin_epoch;
+use quark_trace::store::FileStore;
+use quark_trace::verify::{Policy, verify};
+use quark_trace::{ErrorKind, TraceLog};
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("quark-signer-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn keys(&self) -> Keyring {
+        Keyring::load_or_create(&self.0.join("keys")).unwrap()
+    }
+
+    fn log(&self, name: &str) -> TraceLog {
+        let store = FileStore::new(self.0.join(name)).with_keys(self.keys());
+        TraceLog::new(Arc::new(store), "demo".parse().unwrap())
+    }
+
+    fn copy(&self, from: &str, to: &str) {
+        copy_folder(&self.0.join(from), &self.0.join(to));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Logs so many records and seals them; gives the checkpoint.
+fn go_on(log: &TraceLog, records: usize) -> quark_trace::Result<String> {
+    for number in 0..records {
+        log.log("round", &Payload::new().with("n", number)).unwrap();
+    }
+    let closed = log.store().close();
+    closed.map(|()| log.store().beside(log.project()).unwrap().unwrap().checkpoint.unwrap())
+}
+
+fn assert_forked(result: quark_trace::Result<String>) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity("E-FORK"), "{error}");
+    assert!(error.to_string().contains("--new-epoch"), "{error}");
+}
+
+#[test]
+fn of_two_copies_that_go_on_the_second_gets_no_signature() {
+    let place = Place::new();
+    go_on(&place.log("original"), 3).unwrap();
+    place.copy("original", "copy");
+    let first = place.log("original");
+    let later = go_on(&first, 2).unwrap();
+    let copy = place.log("copy");
+    assert_forked(go_on(&copy, 2));
+    assert_forked(go_on(&copy, 5));
+    // Its records are there all the same.
+    assert_eq!(copy.history().unwrap().len(), 10);
+    assert_eq!(
+        copy.store().beside(copy.project()).unwrap().unwrap().keys.unwrap().lines().count(),
+        1
+    );
+    go_on(&first, 1).unwrap();
+    let policy = Policy { checkpoint: Some(later), ..Policy::default() };
+    let verdict = verify(copy.store().as_ref(), copy.project(), &policy).unwrap();
+    assert_eq!(verdict.exit_code(), 1);
+}
+
+#[test]
+fn an_old_backup_goes_on_only_when_somebody_says_so() {
+    let place = Place::new();
+    go_on(&place.log("log"), 3).unwrap();
+    place.copy("log", "backup");
+    go_on(&place.log("log"), 4).unwrap();
+    std::fs::remove_dir_all(place.0.join("log")).unwrap();
+    place.copy("backup", "log");
+    let log = place.log("log");
+    assert_forked(go_on(&log, 1));
+    let record = begin_epoch(&log, &place.keys(), "the disk failed").unwrap();
+    assert_eq!(record.stage(), "new_epoch");
+    let payload = String::from_utf8(record.line().to_vec()).unwrap();
+    assert!(
+        payload.contains("the disk failed")
+            && payload.contains("\"signed_elsewhere\": [{\"size\": 8"),
+        "{payload}"
+    );
+    go_on(&log, 1).unwrap();
+    go_on(&place.log("log"), 2).unwrap();
+    let verdict = verify(log.store().as_ref(), log.project(), &Policy::default()).unwrap();
+    assert_eq!((verdict.exit_code(), verdict.size), (0, 9));
+}
+
+#[test]
+fn logs_of_one_name_in_two_folders_are_two_logs() {
+    let place = Place::new();
+    for round in 1..4 {
+        for name in ["a", "b", "c"] {
+            go_on(&place.log(name), round).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_says_the_same_may_be_signed_and_the_one_that_goes_on_first_is_the_log() {
+    let place = Place::new();
+    let original = place.log("original");
+    let signed = go_on(&original, 3).unwrap();
+    let copy = place.log("copy");
+    quark_trace::copy::copy(
+        original.store().as_ref(),
+        copy.store().as_ref(),
+        original.project(),
+        &mut |_, _| {},
+    )
+    .unwrap();
+    assert_eq!(go_on(&copy, 0).unwrap(), signed);
+    go_on(&copy, 1).unwrap();
+    assert_forked(go_on(&original, 1));
+}
+
+#[test]
+fn a_log_goes_on_after_its_checkpoint_was_noted_and_not_put_in_place() {
+    let place = Place::new();
+    go_on(&place.log("log"), 3).unwrap();
+    place.copy("log/demo.qtlog", "before");
+    go_on(&place.log("log"), 3).unwrap();
+    // As a crash between the two leaves it.
+    for name in ["checkpoint", "state"] {
+        std::fs::copy(place.0.join("before").join(name), place.0.join("log/demo.qtlog").join(name))
+            .unwrap();
+    }
+    go_on(&place.log("log"), 0).unwrap();
+    go_on(&place.log("log"), 1).unwrap();
+}
+
+#[test]
+fn a_key_that_came_without_its_notes_signs_what_it_finds() {
+    let place = Place::new();
+    go_on(&place.log("log"), 3).unwrap();
+    std::fs::remove_dir_all(place.0.join("keys/tips")).unwrap();
+    go_on(&place.log("log"), 3).unwrap();
+}
+
+#[test]
+fn many_logs_of_one_name_are_sealed_at_the_same_time() {
+    let place = Place::new();
+    std::thread::scope(|scope| {
+        for name in 0..6 {
+            let log = place.log(&name.to_string());
+            scope.spawn(move || (0..5).for_each(|_| drop(go_on(&log, 2).unwrap())));
+        }
+    });
+}
