@@ -56,7 +56,7 @@ __version__ = _core.__version__
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(
         before=_core.before_fork,
-        after_in_parent=_core.before_fork,
+        after_in_parent=_core.after_fork_in_parent,
         after_in_child=_core.after_fork_in_child,
     )
     _core.told_of_forks()

@@ -12,6 +12,7 @@ __all__ = [
     "TraceRecord",
     "__version__",
     "after_fork_in_child",
+    "after_fork_in_parent",
     "amend_sheet",
     "before_fork",
     "check_content",
@@ -30,6 +31,9 @@ def told_of_forks() -> None:
 
 def before_fork() -> None:
     """Let every store hand over what it buffers and free its locks."""
+
+def after_fork_in_parent() -> None:
+    """Let every store go on."""
 
 def after_fork_in_child() -> None:
     """Make every handle open its store anew."""

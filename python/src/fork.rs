@@ -25,15 +25,24 @@ pub fn remember(store: &Arc<dyn Store>) {
     open.push(Arc::downgrade(store));
 }
 
+fn open_stores() -> Vec<Arc<dyn Store>> {
+    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.iter().filter_map(Weak::upgrade).collect()
+}
+
 /// Lets every store hand over what it buffers and free its locks.
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
-    let stores: Vec<_> = {
-        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        open.iter().filter_map(Weak::upgrade).collect()
-    };
+    let stores = open_stores();
     // A store that cannot write now keeps its buffer and tells its next caller.
     py.detach(|| stores.iter().for_each(|store| drop(store.before_fork())));
+}
+
+/// Lets every store go on in the parent.
+#[pyfunction]
+pub fn after_fork_in_parent(py: Python<'_>) {
+    let stores = open_stores();
+    py.detach(|| stores.iter().for_each(|store| drop(store.after_fork())));
 }
 
 /// Says that the other functions here are called at every fork.

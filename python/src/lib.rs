@@ -26,7 +26,7 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    use crate::fork::{after_fork_in_child, before_fork, told_of_forks};
+    use crate::fork::{after_fork_in_child, after_fork_in_parent, before_fork, told_of_forks};
     #[pymodule_export]
     use crate::log::Log;
     #[pymodule_export]

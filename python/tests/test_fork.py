@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -179,3 +180,41 @@ def test_the_program_may_end_without_closing(tmp_path: Path, sheet: Path) -> Non
     project = Project.open(sheet, JsonBackend(tmp_path / "data"))
     verdict = project.verify("L2")
     assert (verdict["exit_code"], verdict["size"], verdict["sealed"]) == (0, 102, 102)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_a_fork_meets_no_thread_of_ours(tmp_path: Path, sheet: Path) -> None:
+    """Python 3.12 and later warn of a fork beside other threads."""
+    script = f"""
+import multiprocessing, os, time
+def threads(): return len(os.listdir("/proc/self/task"))
+counted = []
+# Registered first, so that it runs last.
+os.register_at_fork(before=lambda: counted.append(threads()))
+from quark_trace import JsonBackend, Project
+project = Project.open({str(sheet)!r}, JsonBackend({str(tmp_path / "data")!r}))
+
+def work(number):
+    project.log("child", number=number)
+    project.close()
+
+for round in range(5):
+    for number in range(100):
+        project.log("parent", number=round * 100 + number)
+    assert threads() == 2, "the store has a thread"
+    worker = multiprocessing.get_context("fork").Process(target=work, args=(round,))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+assert counted == [1] * 5, counted
+print(len(project.history()))
+deadline = time.monotonic() + {LIMIT_S}
+while project.verify()["sealed"] < 507 and time.monotonic() < deadline:
+    time.sleep(0.05)
+print(project.verify()["sealed"])
+"""
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    # Header, sheet, 500 and 5: without another append, the parent's thread signs what is left.
+    assert done.stdout.split() == ["505", "507"]

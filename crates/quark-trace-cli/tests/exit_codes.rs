@@ -45,7 +45,12 @@ fn a_backup_that_was_put_back_is_sealed_only_when_somebody_says_so() {
     session.run(&["log", "backup", "demo", "deployment"]).done();
     session.run(&["seal", "backup", "demo"]).fails(1, "seal --new-epoch REASON");
     let said = session.run(&["verify", "backup", "demo"]);
-    assert_eq!((said.code, said.out().contains("signed  4 of 5 entries")), (0, true), "{}", said.out());
+    assert_eq!(
+        (said.code, said.out().contains("signed  4 of 5 entries")),
+        (0, true),
+        "{}",
+        said.out()
+    );
     session.run(&["seal", "backup", "demo", "--new-epoch", "the disk failed"]).done();
     let history = session.run(&["history", "backup", "demo"]).done();
     assert!(history.contains("new_epoch") && history.contains("the disk failed"), "{history}");

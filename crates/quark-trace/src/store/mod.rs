@@ -107,11 +107,17 @@ pub trait Store: fmt::Debug + Send + Sync {
         self.flush()
     }
 
-    /// Hands over what is buffered and lets go of locks and connections, so that a forked child
-    /// inherits neither. Call it before `fork`; this process goes on using the store, the child
-    /// opens its own and never touches or drops this one.
+    /// Hands over what is buffered, lets go of locks and connections and ends threads, so that a
+    /// forked child inherits none of them. Call it before `fork`; the child opens its own store and
+    /// never touches or drops this one.
     fn before_fork(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Lets go once more of what another thread may have taken in between, and goes on. Call it in
+    /// the parent after `fork`.
+    fn after_fork(&self) -> Result<()> {
+        self.before_fork()
     }
 }
 

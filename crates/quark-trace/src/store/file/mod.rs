@@ -134,9 +134,9 @@ impl FileStore {
         &self.folder
     }
 
-    fn each_log(&self, act: impl Fn(&OpenLog) -> Result<()>) -> Result<()> {
+    fn each_log(&self, act: impl Fn(&Arc<OpenLog>) -> Result<()>) -> Result<()> {
         let logs: Vec<_> = self.logs().values().cloned().collect();
-        logs.iter().map(|log| act(log)).fold(Ok(()), Result::and)
+        logs.iter().map(act).fold(Ok(()), Result::and)
     }
 
     fn logs(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<OpenLog>>> {
@@ -247,15 +247,19 @@ impl Store for FileStore {
     }
 
     fn flush(&self) -> Result<()> {
-        self.each_log(OpenLog::seal_if_needed)
+        self.each_log(|log| log.seal_if_needed())
     }
 
     fn close(&self) -> Result<()> {
-        self.each_log(OpenLog::close)
+        self.each_log(|log| log.close())
     }
 
     fn before_fork(&self) -> Result<()> {
-        self.each_log(OpenLog::release)
+        self.each_log(|log| log.release())
+    }
+
+    fn after_fork(&self) -> Result<()> {
+        self.each_log(OpenLog::resume)
     }
 }
 

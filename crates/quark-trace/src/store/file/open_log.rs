@@ -219,13 +219,28 @@ impl OpenLog {
         if self.is_forked() { Ok(()) } else { self.lock().writer.flush() }
     }
 
-    /// Hands over what is buffered and lets go of the lock and the files, so that a forked child
-    /// inherits neither.
+    /// Hands over what is buffered, lets go of the lock and the files, and stops the background
+    /// thread, so that a forked child inherits none of them. The next append starts it again.
     pub fn release(&self) -> Result<()> {
         self.check_process()?;
         let mut inner = self.lock();
         let flushed = inner.writer.flush();
         inner.writer.close_files();
+        drop(inner);
+        self.stop_thread();
+        flushed
+    }
+
+    /// Lets go of what another thread took since [`OpenLog::release`], and has the background thread
+    /// do what is left to do.
+    pub fn resume(self: &Arc<Self>) -> Result<()> {
+        self.check_process()?;
+        let mut inner = self.lock();
+        let flushed = inner.writer.flush();
+        inner.writer.close_files();
+        if !inner.is_idle() {
+            self.wake_thread(&mut inner);
+        }
         flushed
     }
 
