@@ -76,8 +76,16 @@ def crash() -> list[Step]:
 
 def postgres() -> list[Step]:
     """The PostgreSQL store against a server that is started for it."""
-    return [Step("store", ["tools/with-postgres", "cargo", "test", "--quiet", "--locked", "-p",
-                           "quark-trace", "--features", "postgres", "--test", "postgres"])]
+    return [set_up("parts"), *postgres_store(),
+            folder_step("kills and failovers", "tests/crash/run-postgres",
+                        ["tests/crash/run-postgres"])]
+
+
+def postgres_store() -> list[Step]:
+    tests = ["-p", "quark-trace", "--locked", "--features", "postgres,conformance", "--test",
+             "postgres"]
+    return [Step("lints", ["cargo", "clippy", *tests, "--", "-D", "warnings"], is_test=False),
+            Step("store", ["tools/with-postgres", "cargo", "test", "--quiet", *tests])]
 
 
 def docs() -> list[Step]:
@@ -116,7 +124,9 @@ def soak() -> list[Step]:
     return [set_up("parts"),
             Step("ignored Rust tests", rust_tests(ignored=True)),
             folder_step("faults, kills and power cuts", "tests/crash/run",
-                        ["tests/crash/run", "--soak"])]
+                        ["tests/crash/run", "--soak"]),
+            folder_step("kills and failovers of PostgreSQL", "tests/crash/run-postgres",
+                        ["tests/crash/run-postgres", "--soak"])]
 
 
 def set_up(*targets: str) -> Step:

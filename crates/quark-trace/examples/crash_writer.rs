@@ -2,12 +2,15 @@
 //! what was acknowledged, or reads a folder back and tells what is there.
 //!
 //! ```text
-//! crash_writer append FOLDER KEYS SEED COUNT MODE
-//! crash_writer check FOLDER KEYS
+//! crash_writer append STORE KEYS SEED COUNT MODE
+//! crash_writer check STORE KEYS
 //! ```
 //!
+//! STORE is a folder or the URL of a store.
+//!
 //! MODE is a comma-separated list of `os`, `sync` and `buffered` to choose from, `large` for records
-//! of up to 1 MB, `retry` for trying a failed append again, `sheet` for a fact sheet and schemas,
+//! of up to 1 MB, `retry` for trying a failed append again, `patient` for doing so for two
+//! minutes, `sheet` for a fact sheet and schemas,
 //! `paced` for a pause of 2 ms after each append, `hold` for a stop of the whole process after each append. The same SEED gives the same appends.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
@@ -25,12 +28,16 @@ use quark_trace::core::ledger::Kind;
 use quark_trace::core::record::{Draft, View};
 use quark_trace::core::sheet::{FactSheet, template};
 use quark_trace::keys::Keyring;
-use quark_trace::store::{Commit, Durability, FileStore, NewEntry, Plan, Row, Select, Store};
+use quark_trace::store::{
+    self, Commit, Durability, NewEntry, OpenOptions, Plan, Row, Select, Store,
+};
 use quark_trace::verify::{Policy, verify};
 use quark_trace::{Error, ErrorKind, Outcome, Project, TraceLog};
 
 const PROJECT: &str = "demo";
 const TRIES: u32 = 6;
+const PATIENT_TRIES: u32 = 2400;
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,7 +47,7 @@ fn main() -> ExitCode {
             let number = |text: &str| text.parse().expect("a number");
             append(&open(folder, keys), number(seed), number(count), mode)
         }
-        ["check", folder, keys] => check(&open(folder, keys)),
+        ["check", folder, keys] => check(open(folder, keys).as_ref()),
         _ => {
             eprintln!("usage: see the head of the source");
             return ExitCode::from(3);
@@ -55,9 +62,9 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn open(folder: &str, keys: &str) -> Arc<FileStore> {
+fn open(store: &str, keys: &str) -> Arc<dyn Store> {
     let keys = Keyring::load_or_create(Path::new(keys)).expect("a key");
-    Arc::new(FileStore::new(folder).with_keys(keys))
+    store::open(store, OpenOptions { keys: Some(keys), ..OpenOptions::default() }).expect("a store")
 }
 
 fn project() -> ProjectId {
@@ -114,12 +121,17 @@ fn drafts(dice: &mut Dice, seed: u64, number: u64, large: bool) -> Vec<(String, 
         .collect()
 }
 
-fn append(store: &Arc<FileStore>, seed: u64, count: u64, mode: &str) -> Result<(), Error> {
+fn append(store: &Arc<dyn Store>, seed: u64, count: u64, mode: &str) -> Result<(), Error> {
     let has = |word: &str| mode.split(',').any(|known| known == word);
     let durabilities: Vec<Durability> = [Durability::Os, Durability::Sync, Durability::Buffered]
         .into_iter()
         .filter(|durability| has(durability.as_str()))
         .collect();
+    let tries = match () {
+        () if has("patient") => PATIENT_TRIES,
+        () if has("retry") => TRIES,
+        () => 1,
+    };
     let mut dice = Dice(seed);
     tell("ready");
     if has("sheet") {
@@ -140,7 +152,7 @@ fn append(store: &Arc<FileStore>, seed: u64, count: u64, mode: &str) -> Result<(
         let durability = durabilities[dice.throw(durabilities.len() as u64) as usize];
         let commit = Commit { entries: &entries, expected: None, durability };
         tell(&format!("try {ids}"));
-        try_append(store, &commit, &ids, if has("retry") { TRIES } else { 1 })?;
+        try_append(store.as_ref(), &commit, &ids, tries)?;
         if has("paced") {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -155,7 +167,7 @@ fn append(store: &Arc<FileStore>, seed: u64, count: u64, mode: &str) -> Result<(
 }
 
 /// Begins the project with a fact sheet, or takes it up.
-fn open_project(store: &Arc<FileStore>) -> Result<(), Error> {
+fn open_project(store: &Arc<dyn Store>) -> Result<(), Error> {
     let yaml = template(PROJECT);
     let (sheet, _) = FactSheet::from_yaml(yaml.as_bytes(), "2026-01-02T03:04:05+00:00")
         .expect("the template is a fact sheet");
@@ -176,7 +188,7 @@ fn open_project(store: &Arc<FileStore>) -> Result<(), Error> {
     }
 }
 
-fn try_append(store: &FileStore, commit: &Commit<'_>, ids: &str, tries: u32) -> Result<(), Error> {
+fn try_append(store: &dyn Store, commit: &Commit<'_>, ids: &str, tries: u32) -> Result<(), Error> {
     let mut left = tries;
     loop {
         match store.append(&project(), commit) {
@@ -188,10 +200,16 @@ fn try_append(store: &FileStore, commit: &Commit<'_>, ids: &str, tries: u32) -> 
                 let outcome = error.outcome().map_or("none", Outcome::as_str);
                 tell(&format!("err {:?} {outcome} {ids} # {error}", error.kind()));
                 left -= 1;
-                if left == 0 {
+                let hopeless = match error.kind() {
+                    ErrorKind::Integrity(_) | ErrorKind::Corrupted => true,
+                    kind => kind == ErrorKind::RecordConflict,
+                };
+                if left == 0 || hopeless {
                     return Err(error);
                 }
-                if matches!(error.kind(), ErrorKind::Busy) {
+                if tries == PATIENT_TRIES {
+                    std::thread::sleep(PAUSE);
+                } else if matches!(error.kind(), ErrorKind::Busy) {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
@@ -200,7 +218,7 @@ fn try_append(store: &FileStore, commit: &Commit<'_>, ids: &str, tries: u32) -> 
 }
 
 /// Opens the log for writing, which takes up what a crash left, verifies it, and lists it.
-fn check(store: &FileStore) -> Result<(), Error> {
+fn check(store: &dyn Store) -> Result<(), Error> {
     store.seal(&project())?;
     let verdict = verify(store, &project(), &Policy::default())?;
     for finding in &verdict.findings {
