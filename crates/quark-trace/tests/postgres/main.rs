@@ -3,3 +3,4 @@
 mod conformance;
 mod schema;
 mod server;
+mod sharing;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::pending::Pending;
@@ -12,6 +13,9 @@ use crate::store::Appended;
 /// What goes into one commit, at most.
 const ENTRIES: usize = 5000;
 const BYTES: usize = 16 * 1024 * 1024;
+/// How long the leader of several waits for those of the last commit to come again: a small part of
+/// what a commit takes.
+const GATHER: Duration = Duration::from_micros(60);
 
 /// Callers of one log.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub(super) struct Queue(Mutex<Waiting>);
 struct Waiting {
     callers: VecDeque<Arc<Caller>>,
     led: bool,
+    /// How many shared the last commit.
+    last: usize,
 }
 
 /// One caller and what it is told.
@@ -75,6 +81,14 @@ impl Queue {
     /// Those who are written for together; at least the first in line, who leads.
     fn group(&self) -> Vec<Arc<Caller>> {
         let mut waiting = self.lock();
+        if waiting.last > 1 {
+            let begun = Instant::now();
+            while waiting.callers.len() < waiting.last && begun.elapsed() < GATHER {
+                drop(waiting);
+                std::thread::yield_now();
+                waiting = self.lock();
+            }
+        }
         let (mut entries, mut bytes, mut group) = (0, 0, Vec::new());
         while let Some(next) = waiting.callers.front() {
             entries += next.pending.entries.len();
@@ -84,6 +98,8 @@ impl Queue {
             }
             group.extend(waiting.callers.pop_front());
         }
+        // Those who came meanwhile will come again, too.
+        waiting.last = group.len() + waiting.callers.len();
         group
     }
 

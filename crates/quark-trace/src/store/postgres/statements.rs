@@ -135,6 +135,10 @@ pub(super) const LEAVES: &str = "SELECT idx, leaf_hash FROM qt_entry \
 pub(super) const TILES: &str = "SELECT n, data FROM qt_tile \
      WHERE log_id = $1 AND level = $2 AND n >= $3 AND n < $4 ORDER BY n";
 
+/// The entries themselves up to some size.
+pub(super) const LINES: &str =
+    "SELECT idx, entry FROM qt_entry WHERE log_id = $1 AND idx < $2 ORDER BY idx";
+
 /// What a checkpoint must not contradict.
 pub(super) const SEALED: &str = "SELECT l.verifier_keys, \
      (SELECT c.note FROM qt_checkpoint c WHERE c.log_id = $1 ORDER BY c.size DESC LIMIT 1) \
@@ -195,6 +199,7 @@ pub(super) const ALL: &[&str] = &[
     TOUCH,
     LEAVES,
     TILES,
+    LINES,
     SEALED,
     SEAL,
     PAGE,
