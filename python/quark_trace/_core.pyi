@@ -110,6 +110,7 @@ class Store:
         keys: str | os.PathLike[str] | None = None,
         durability: str = "os",
         file_type: str | None = None,
+        password: str | None = None,
         read_only: bool = False,
     ) -> Self: ...
     @property

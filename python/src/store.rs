@@ -8,7 +8,7 @@ use quark_trace::Error;
 use quark_trace::copy::copy;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{self, Durability, OpenOptions, StoreInfo};
+use quark_trace::store::{self, Durability, OpenOptions, Password, StoreInfo};
 
 use crate::errors::{Doing, exception, raise};
 use crate::fork;
@@ -25,6 +25,7 @@ pub struct Shared {
     url: String,
     keys: Option<PathBuf>,
     file_type: Option<String>,
+    password: Option<Password>,
     read_only: bool,
     pub durability: Durability,
     /// Replaced in the child of a fork. Held for an instant with the GIL held, never while waiting.
@@ -49,6 +50,7 @@ impl Shared {
             keys: self.keys.as_deref().and_then(|folder| Keyring::load_or_create(folder).ok()),
             read_only: self.read_only,
             file_type: self.file_type.clone(),
+            password: self.password.clone(),
             forked: generation > 0,
         };
         let store = store::open(&self.url, options)?;
@@ -62,13 +64,15 @@ impl Shared {
 impl Store {
     /// Opens the store that `url` names; nothing is written. `keys` is the folder of the signing key.
     #[new]
-    #[pyo3(signature = (url, *, keys=None, durability="os", file_type=None, read_only=false))]
+    #[pyo3(signature = (url, *, keys=None, durability="os", file_type=None, password=None, read_only=false))]
+    #[allow(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
         url: String,
         keys: Option<PathBuf>,
         durability: &str,
         file_type: Option<String>,
+        password: Option<String>,
         read_only: bool,
     ) -> PyResult<Self> {
         let durability = match durability {
@@ -84,7 +88,9 @@ impl Store {
         // Reading needs no key, and must not make one.
         let keys = keys.filter(|_| !read_only);
         let open = Mutex::new((fork::generation(), None));
-        let shared = Arc::new(Shared { url, keys, file_type, read_only, durability, open });
+        let password = password.map(Password::new);
+        let shared = Shared { url, keys, file_type, password, read_only, durability, open };
+        let shared = Arc::new(shared);
         shared.store().map_err(|error| exception(py, &error, Doing::Opening, ""))?;
         Ok(Self { shared })
     }

@@ -10,6 +10,9 @@ pub const PROJECT: &str = "QUARK_TRACE_PROJECT";
 /// The folder of the key that signs checkpoints.
 pub const KEYS: &str = "QUARK_TRACE_KEYS";
 
+/// The password of a PostgreSQL server, where the URL names none.
+pub const PASSWORD: &str = "PGPASSWORD";
+
 /// Shown at the end of the help and in the man page.
 pub const HELP: &str = "\
 Environment:
@@ -17,6 +20,7 @@ Environment:
   QUARK_TRACE_PROJECT  the project, where none is named
   QUARK_TRACE_KEYS     folder of the key that signs checkpoints
                        (else $XDG_CONFIG_HOME/quark-trace or ~/.config/quark-trace)
+  PGPASSWORD           the password of a PostgreSQL server, where the URL names none
   NO_COLOR             no colours
 
 Exit codes:

@@ -6,7 +6,7 @@ use quark_trace::TraceLog;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::visible::visible;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{OpenOptions, Store, open};
+use quark_trace::store::{OpenOptions, Password, Store, is_url, open};
 
 use crate::environment;
 use crate::failure::Failure;
@@ -86,7 +86,11 @@ impl Target {
 
 /// Opens a store by URL or folder. One that is written to gets the user's key, if there is one.
 pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn Store>, Failure> {
-    let mut options = OpenOptions { read_only: access == Access::Read, ..OpenOptions::default() };
+    let mut options = OpenOptions {
+        read_only: access == Access::Read,
+        password: environment::text(environment::PASSWORD).map(Password::new),
+        ..OpenOptions::default()
+    };
     if access == Access::Write {
         options.keys = keys(output);
     }
@@ -111,10 +115,12 @@ pub fn keys(output: &Output) -> Option<Keyring> {
     }
 }
 
-/// Whether one word alone can only be a store: ids of projects hold no `/` and no `\\`. Without a
-/// store in the environment it is one too, as long as the project is there.
+/// Whether one word alone can only be a store: ids of projects hold no `/` and no `\\`, and a URL
+/// is told by its scheme. Without a store in the environment it is one too, as long as the project
+/// is there.
 fn is_store(word: &str) -> bool {
     word.contains(['/', '\\'])
+        || is_url(word)
         || (environment::text(environment::STORE).is_none()
             && environment::text(environment::PROJECT).is_some())
 }
@@ -122,7 +128,7 @@ fn is_store(word: &str) -> bool {
 /// Splits the words of a verb at the first `NAME=VALUE`. A URL in the first place may hold `=`.
 pub fn split(words: &[String]) -> (&[String], &[String]) {
     let is_pair = |(at, word): (usize, &String)| {
-        let url = at == 0 && (word.contains("://") || word.starts_with("file:"));
+        let url = at == 0 && is_url(word);
         word.contains('=') && !url
     };
     let at = words.iter().enumerate().position(is_pair).unwrap_or(words.len());

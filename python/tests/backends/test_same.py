@@ -102,7 +102,10 @@ def without_place(answer: object) -> str:
     """The answer without the URL of the store, which some messages rightly name."""
     import re
 
-    return re.sub(r" in \S*(traces|trace\.db|/qt_\w+)\S*", " in STORE", repr(answer))
+    named = re.sub(r" in \S*(traces|trace\.db|/qt_\w+)\S*", " in STORE", repr(answer))
+    named = re.sub(r" \((postgres|sqlite):[^)]*\)", "", named)
+    named = re.sub(r'the record id "[-\w]+"', "the same record id", named)
+    return named.replace("append a record", "append to the log")
 
 
 def test_saved_once_however_often_it_is_tried(place: Place) -> None:

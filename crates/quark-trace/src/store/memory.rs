@@ -101,8 +101,10 @@ impl Store for MemoryStore {
                     appended.existing.push((place, index));
                 }
                 Some((index, _)) => {
-                    let message =
-                        format!("entry {index} has the same record id with other content");
+                    let message = format!(
+                        "entry {index} has the same record id with other content; give the new \
+                         record its own id"
+                    );
                     return refuse(ErrorKind::RecordConflict, message);
                 }
                 None => {

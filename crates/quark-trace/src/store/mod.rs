@@ -22,7 +22,7 @@ pub mod postgres;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, Password, is_url, open};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 

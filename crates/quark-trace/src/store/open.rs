@@ -1,5 +1,6 @@
 //! From a URL to a store: the one place that names all stores.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::{FileStore, Store};
@@ -19,6 +20,36 @@ pub struct OpenOptions {
     pub file_type: Option<String>,
     /// Opened in a child made by `fork`, which may end without closing anything.
     pub forked: bool,
+    /// For a server, where the URL names none.
+    pub password: Option<Password>,
+}
+
+/// A password, which `Debug` does not show.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Keeps a password.
+    pub fn new(password: impl Into<String>) -> Self {
+        Self(password.into())
+    }
+
+    /// The password itself, for the server alone.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password(..)")
+    }
+}
+
+/// Whether a word is the URL of a store, not the path of a folder or the id of a project.
+pub fn is_url(word: &str) -> bool {
+    let known = ["file", "sqlite", "postgres", "postgresql", "http", "https"];
+    split(word).0.is_some_and(|scheme| known.contains(&scheme.as_str()))
 }
 
 /// Opens a store by its URL, or by the plain path of a folder.
@@ -49,7 +80,10 @@ const KNOWN: &str = "give a folder such as traces/ or file:traces/";
 
 #[cfg(feature = "postgres")]
 fn postgres(url: &str, options: OpenOptions) -> Result<super::PostgresStore> {
-    let mut store = super::PostgresStore::new(url)?;
+    let mut store = match &options.password {
+        Some(password) => super::PostgresStore::with_password(url, password.reveal())?,
+        None => super::PostgresStore::new(url)?,
+    };
     if let Some(keys) = options.keys {
         store = store.with_keys(keys);
     }
@@ -133,6 +167,18 @@ mod tests {
             let error = open(url, OpenOptions::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_is_told_from_a_project() {
+        for url in ["sqlite:trace.db", "file:x", "postgres://u@h/d", "POSTGRES://h", "https://x"] {
+            assert!(is_url(url), "{url}");
+        }
+        for word in ["my-project", "a:b", "x:", "sqlite", "traces/", "C:\\traces"] {
+            assert!(!is_url(word), "{word}");
+        }
+        let options = OpenOptions { password: Some(Password::new("secret")), ..Default::default() };
+        assert!(!format!("{options:?}").contains("secret"));
     }
 
     #[test]

@@ -51,6 +51,7 @@ class LedgerBackend(StorageBackend):
         keys: str | os.PathLike[str] | bool | None,
         read_only: bool,
         file_type: str | None = None,
+        password: str | None = None,
     ) -> None:
         """Open the store that ``url`` names; nothing is written."""
         folder = _key_folder() if keys in (None, True) else keys
@@ -59,6 +60,7 @@ class LedgerBackend(StorageBackend):
             keys=str(folder) if folder else None,
             durability=durability,
             file_type=file_type,
+            password=password,
             read_only=read_only,
         )
         self._logs = {}

@@ -54,12 +54,13 @@ class SqlBackend(LedgerBackend):
 
     def _open_database(self, url: str) -> None:
         self._connect(
-            _with_password(url),
+            url,
             durability=self.durability,
             keys=self._keys,
             read_only=self.read_only,
+            password=os.environ.get("PGPASSWORD"),
         )
-        self.url: str = self._store.url
+        self.url: str = _without_password(url)
         """The URL without its password."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,18 +72,18 @@ class SqlBackend(LedgerBackend):
         self._open_database(state["url"])
 
     def __repr__(self) -> str:
-        return f"SqlBackend({self.url!r})"
+        return f"SqlBackend({self._store.url!r})"
 
 
-def _with_password(url: str) -> str:
-    """The URL with the password of the environment, where PostgreSQL is meant and it has none."""
-    password = os.environ.get("PGPASSWORD")
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    user, at, host = authority.rpartition("@")
-    if not password or not separator or scheme == "sqlite" or ":" in user or "password=" in path:
+def _without_password(url: str) -> str:
+    """What names the same database, but lets nobody in."""
+    before, separator, rest = url.partition("://")
+    if not separator:
         return url
-    # Imported here, since few need it.
-    from urllib.parse import quote
-
-    return f"{scheme}://{user}:{quote(password, safe='')}@{host}{slash}{path}" if at else url
+    address, question, query = rest.partition("?")
+    authority, slash, database = address.partition("/")
+    names, at, host = authority.rpartition("@")
+    options = [pair for pair in query.split("&") if not pair.startswith("password=")]
+    query = "&".join(options)
+    kept = f"{names.partition(':')[0]}{at}{host}{slash}{database}"
+    return f"{before}://{kept}{question if query else ''}{query}"

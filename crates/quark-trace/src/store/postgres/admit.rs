@@ -80,7 +80,10 @@ fn admit<'a>(size: u64, commit: &'a Pending, known: &Known) -> Result<Decision<'
         match before {
             Some((index, digest)) if *digest == entry.digest => existing.push((place, *index)),
             Some((index, _)) => {
-                let message = format!("entry {index} has the same record id with other content");
+                let message = format!(
+                    "entry {index} has the same record id with other content; give the new record \
+                     its own id"
+                );
                 return Err(refuse(ErrorKind::RecordConflict, message));
             }
             None => {
