@@ -15,7 +15,7 @@
 //! | `lease` | the lock between processes | writer |
 //! | `recover` | opening, catching up, adopting, torn ends | writer |
 //! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
-//! | `open_log` | threads, flushing together, the background thread | this file |
+//! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
 //! | `scan`, `align` | reading rows, and pairing them again after tampering | this file |
 
 use std::collections::HashMap;
@@ -30,6 +30,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
 mod align;
+mod background;
 mod batch;
 mod buffered;
 mod files;

@@ -1,32 +1,26 @@
-//! One project's log as this process holds it: the writer, its background thread, and waiting for
-//! the disk together.
+//! One project's log as this process holds it: the writer, and waiting for the disk together.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::files::sync_both;
 use super::scan;
 use super::state::State;
-use super::writer::{APPEND, FLUSH_AFTER, Writer};
+use super::writer::{APPEND, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
 use crate::store::{Appended, Commit, Durability, Head, NewEntry};
-
-/// How often the background thread looks round while there is something to do.
-const TICK: Duration = Duration::from_millis(5);
-/// How long entries may lie without a checkpoint while others come.
-const SEAL_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct OpenLog {
     inner: Mutex<Inner>,
     /// Wakes the background thread.
-    wake: Condvar,
+    pub wake: Condvar,
     /// Wakes those who wait for the disk.
     flushed: Condvar,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    pub thread: Mutex<Option<JoinHandle<()>>>,
     /// The process that opened it. A child made by `fork` has a copy without the thread, with locks
     /// in whatever state they were.
     process: u32,
@@ -35,16 +29,16 @@ pub(super) struct OpenLog {
 }
 
 #[derive(Debug)]
-struct Inner {
-    writer: Writer,
+pub(super) struct Inner {
+    pub writer: Writer,
     /// Entries that are on the medium, by their count.
     durable: u64,
     /// Since when entries wait for a checkpoint.
-    unsealed_since: Option<Instant>,
-    appended_since_tick: bool,
-    thread_sleeps: bool,
-    thread_runs: bool,
-    stop: bool,
+    pub unsealed_since: Option<Instant>,
+    pub appended_since_tick: bool,
+    pub thread_sleeps: bool,
+    pub thread_runs: bool,
+    pub stop: bool,
 }
 
 impl OpenLog {
@@ -153,7 +147,7 @@ impl OpenLog {
     ///
     /// One flush runs at a time: the system tells of a failure once, and a second flush beside the
     /// one that is told would seem to succeed.
-    fn flush_to_medium<'a>(
+    pub fn flush_to_medium<'a>(
         &'a self,
         mut inner: MutexGuard<'a, Inner>,
     ) -> Result<(MutexGuard<'a, Inner>, State)> {
@@ -255,86 +249,8 @@ impl OpenLog {
         result
     }
 
-    fn stop_thread(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Only who took the thread stops it; a second `close` at the same time finds none.
-        let Some(thread) = thread else { return };
-        self.lock().stop = true;
-        self.wake.notify_all();
-        // The thread panics in no path of its own; a panic there would have no one to tell.
-        let _ = thread.join();
-        let mut inner = self.lock();
-        inner.stop = false;
-        inner.thread_runs = false;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts the background thread on the first append and wakes it when it sleeps.
-    fn wake_thread(self: &Arc<Self>, inner: &mut Inner) {
-        if inner.thread_sleeps {
-            inner.thread_sleeps = false;
-            self.wake.notify_one();
-        } else if !inner.thread_runs {
-            let log = Arc::clone(self);
-            let spawned = std::thread::Builder::new()
-                .name("quark-trace".to_owned())
-                .spawn(move || log.look_after());
-            if let Ok(handle) = spawned {
-                inner.thread_runs = true;
-                *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-            }
-        }
-    }
-
-    fn look_after(&self) {
-        let mut inner = self.lock();
-        while !inner.stop {
-            if inner.is_idle() {
-                inner.thread_sleeps = true;
-                inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
-                inner.thread_sleeps = false;
-                continue;
-            }
-            let waited = self.wake.wait_timeout(inner, TICK);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if !inner.stop {
-                inner = self.tick(inner);
-            }
-        }
-    }
-
-    fn tick<'a>(&'a self, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
-        inner.tick_lease();
-        let passed = |since: Option<Instant>, limit| since.is_some_and(|at| at.elapsed() >= limit);
-        let seal = passed(inner.unsealed_since, SEAL_AFTER);
-        if !seal && !passed(inner.writer.dirty_since, FLUSH_AFTER) || inner.writer.flushing {
-            return inner;
-        }
-        let durable = match self.flush_to_medium(inner) {
-            Ok((guard, durable)) => {
-                inner = guard;
-                durable
-            }
-            // Told to the next caller by `broken`, or tried again when it was no flush.
-            Err(_) => {
-                let mut inner = self.lock();
-                inner.put_off();
-                return inner;
-            }
-        };
-        if seal {
-            let sealed = inner.writer.hold().and_then(|()| inner.writer.seal(&durable));
-            // A seal that fails is tried again; closing the log tells the caller why.
-            inner.note_sealed(&durable);
-            if sealed.is_err() {
-                inner.unsealed_since = Some(Instant::now());
-            }
-            inner.writer.give_way();
-        }
-        inner
     }
 }
 
@@ -356,41 +272,22 @@ impl Inner {
         }
     }
 
-    fn note_sealed(&mut self, durable: &State) {
+    pub fn note_sealed(&mut self, durable: &State) {
         let all = durable.range.size() == self.writer.size();
         self.unsealed_since = if all { None } else { Some(Instant::now()) };
     }
 
     /// Tries again what failed in the background after another while.
-    fn put_off(&mut self) {
+    pub fn put_off(&mut self) {
         let now = Instant::now();
         self.writer.dirty_since = self.writer.dirty_since.map(|_| now);
         self.unsealed_since = self.unsealed_since.map(|_| now);
     }
 
-    fn needs_closing(&self) -> bool {
+    pub fn needs_closing(&self) -> bool {
         self.writer.has_pending()
             || self.unsealed_since.is_some()
             || self.writer.dirty_since.is_some()
-    }
-
-    fn is_idle(&self) -> bool {
-        let held = self.writer.files.as_ref().is_some_and(|files| files.lease.is_held());
-        !held && (self.writer.broken.is_some() || !self.needs_closing())
-    }
-
-    /// Gives the lock to whoever waits, and lets go of it when nothing was appended lately.
-    fn tick_lease(&mut self) {
-        if self.writer.has_pending() && self.writer.broken.is_none() {
-            // Stays buffered when it fails, and the next caller is told.
-            let _ = self.writer.flush();
-        }
-        let busy = std::mem::take(&mut self.appended_since_tick);
-        let Some(files) = &mut self.writer.files else { return };
-        let result = if busy { files.lease.look_round() } else { files.lease.free() };
-        if result.is_err() {
-            self.writer.close_files();
-        }
     }
 
     fn check_flushed(&self) -> Result<()> {
