@@ -83,7 +83,7 @@ def postgres() -> list[Step]:
 
 def postgres_store() -> list[Step]:
     tests = ["-p", "quark-trace", "--locked", "--features", "postgres,conformance", "--test",
-             "postgres"]
+             "postgres", "--test", "copy"]
     return [Step("lints", ["cargo", "clippy", *tests, "--", "-D", "warnings"], is_test=False),
             Step("store", ["tools/with-postgres", "cargo", "test", "--quiet", *tests])]
 

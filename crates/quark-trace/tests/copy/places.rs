@@ -10,6 +10,8 @@ use quark_trace::store::{MemoryStore, OpenOptions, Store, open};
 pub struct Place {
     folder: PathBuf,
     pub store: Arc<dyn Store>,
+    #[cfg(feature = "postgres")]
+    _schema: Option<Schema>,
 }
 
 impl Place {
@@ -26,9 +28,46 @@ impl Drop for Place {
     }
 }
 
-/// Which stores there are to test with.
+/// Which stores there are to test with. PostgreSQL needs a server, which `tools/with-postgres`
+/// starts; the suite `postgres` runs these tests there.
 pub fn kinds() -> Vec<&'static str> {
-    vec!["file", "memory"]
+    let mut kinds = vec!["file", "memory"];
+    if cfg!(feature = "postgres") && std::env::var_os(SERVER).is_some() {
+        kinds.push("postgres");
+    }
+    kinds
+}
+
+const SERVER: &str = "QUARK_TRACE_TEST_POSTGRES";
+
+/// A schema of its own in the server, which goes with it.
+#[cfg(feature = "postgres")]
+struct Schema(String);
+
+#[cfg(feature = "postgres")]
+impl Schema {
+    fn new() -> Self {
+        let schema = Self(format!("qt_{}", uuid::Uuid::new_v4().simple()));
+        schema.run(&format!("CREATE SCHEMA {}", schema.0));
+        schema
+    }
+
+    fn url(&self) -> String {
+        format!("{}?options=-c%20search_path%3D{}", std::env::var(SERVER).unwrap(), self.0)
+    }
+
+    fn run(&self, statement: &str) {
+        let url = std::env::var(SERVER).unwrap();
+        let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+        client.batch_execute(statement).unwrap();
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Drop for Schema {
+    fn drop(&mut self) {
+        self.run(&format!("DROP SCHEMA {} CASCADE", self.0));
+    }
 }
 
 /// An empty store, signed for with `keys`.
@@ -36,6 +75,8 @@ pub fn place(kind: &'static str, keys: Option<Keyring>) -> Place {
     let folder = std::env::temp_dir().join(format!("quark-copy-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();
     let options = OpenOptions { keys: keys.clone(), ..OpenOptions::default() };
+    #[cfg(feature = "postgres")]
+    let schema = (kind == "postgres").then(Schema::new);
     let store = match kind {
         "memory" => {
             let store = MemoryStore::new();
@@ -45,9 +86,16 @@ pub fn place(kind: &'static str, keys: Option<Keyring>) -> Place {
             })
         }
         "file" => open(&format!("file:{}", folder.join("traces").display()), options).unwrap(),
+        #[cfg(feature = "postgres")]
+        "postgres" => open(&schema.as_ref().unwrap().url(), options).unwrap(),
         other => panic!("no store is called {other}"),
     };
-    Place { folder, store }
+    Place {
+        folder,
+        store,
+        #[cfg(feature = "postgres")]
+        _schema: schema,
+    }
 }
 
 /// A key that goes with the test.
