@@ -342,3 +342,30 @@ fn what_is_not_there_is_said() {
         }
     }
 }
+
+/// A target that signs once a second meets, on its way, states that the key has left behind.
+#[test]
+fn a_slow_copy_under_the_same_key_is_signed_in_the_end() {
+    let keys = Keys::new();
+    let source = place("memory", Some(keys.ring.clone()));
+    fill(source.store.as_ref(), 900);
+    for to in kinds() {
+        let target = place(to, Some(keys.ring.clone()));
+        let slow = |from: &dyn Store| {
+            copy(from, target.store.as_ref(), &project(), &mut |_, _| {
+                std::thread::sleep(std::time::Duration::from_millis(1200));
+            })
+        };
+        slow(source.store.as_ref()).unwrap();
+        // The source goes on, and its copy follows.
+        let lines: Vec<_> = (5000..6500).map(line).collect();
+        let more: Vec<_> = lines.iter().map(|line| NewEntry::new(Kind::Record, line)).collect();
+        let commit = Commit { entries: &more, expected: None, durability: Durability::Os };
+        source.store.append(&project(), &commit).unwrap();
+        let head = source.store.seal(&project()).unwrap().unwrap();
+        let copied = slow(source.store.as_ref()).unwrap_or_else(|error| panic!("{to}: {error}"));
+        assert_eq!(copied.range, head.range);
+        let verdict = verify(target.store.as_ref(), &project(), &Policy::default()).unwrap();
+        assert_eq!((verdict.exit_code(), verdict.sealed), (0, head.range.size()), "{verdict:?}");
+    }
+}
