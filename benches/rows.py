@@ -4,7 +4,7 @@ A target is an aim on a quiet machine of two cores, not a test. Ratios between c
 same run carry over to other machines; absolute figures do not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 APPENDS = 20_000
 SYNCED_APPENDS = 2_000
@@ -12,11 +12,19 @@ SYNCED_APPENDS = 2_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """A workload of one of the programs in peers/, or of the Rust benchmark."""
+    """A workload of one of the programs in peers/, or of the Rust benchmark.
+
+    `store` is what ours writes to: `file`, `sqlite` or `postgres`.
+    """
 
     name: str
     program: str
     workload: str
+    store: str = "file"
+
+    @property
+    def needs_postgres(self) -> bool:
+        return self.store == "postgres" or self.program == "postgres_log.py"
 
 
 @dataclass(frozen=True)
@@ -33,18 +41,31 @@ class Row:
     target: float | None = None
     count: int | None = None
     target_mib: float | None = None
-    floors: float | None = None  # the target as a multiple of fdatasync on this machine
+    times: tuple[float, str] | None = None  # the target as a multiple of another candidate
+    def without_absent(self, absent: bool) -> "Row | None":
+        """The row as far as it can run; `absent`: there is no PostgreSQL."""
+        left = tuple(each for each in self.candidates if not (absent and each.needs_postgres))
+        ours_is_there = left[:1] == self.candidates[:1]
+        return replace(self, candidates=left) if ours_is_there else None
 
 
 SEED = "quark-trace 0.1.0"
 
 
-def ours(workload: str) -> Candidate:
-    return Candidate("quark-trace", "ours.py", workload)
+STORES = {"file": "", "sqlite": ", SQLite", "postgres": ", PostgreSQL"}
 
 
-def rust(workload: str, name: str = "quark-trace, Rust") -> Candidate:
-    return Candidate(name, "rust", workload)
+def ours(workload: str, store: str = "file") -> Candidate:
+    return Candidate(f"quark-trace{STORES[store]}", "ours.py", workload, store)
+
+
+def in_databases(workload: str) -> tuple[Candidate, Candidate]:
+    """The same workload of ours over both databases."""
+    return ours(workload, "sqlite"), ours(workload, "postgres")
+
+
+def rust(workload: str, name: str = "quark-trace, Rust", store: str = "file") -> Candidate:
+    return Candidate(f"{name}{STORES[store]}", "rust", workload, store)
 
 
 def seed(workload: str) -> Candidate:
@@ -57,6 +78,10 @@ def by_hand(name: str, workload: str) -> Candidate:
 
 def sqlite(name: str, workload: str) -> Candidate:
     return Candidate(f"sqlite3 {name}", "sqlite_log.py", workload)
+
+
+def postgres(name: str, workload: str) -> Candidate:
+    return Candidate(f"psycopg {name}", "postgres_log.py", workload)
 
 
 def duckdb(workload: str) -> Candidate:
@@ -73,7 +98,7 @@ ROWS = (
         sqlite("WAL NORMAL, chained", "append_chain"),
         Candidate("pymerkle, in memory", "pymerkle_tree.py", "append")),
         target=4.0, count=APPENDS),
-    Row("append, `os` durability, onto a log of that many", "us", (ours("append_onto"),),
+    Row("append, `os` durability, onto a log of that many", "us", (ours("append_onto"), *in_databases("append_onto")),
         target=4.0),
     Row("append, `buffered`, from Python", "us", (
         ours("append_buffered"), seed("append"), by_hand("orjson + write", "append_orjson")),
@@ -82,7 +107,7 @@ ROWS = (
         ours("append_sync"), FDATASYNC, by_hand("json.dumps + write + fdatasync",
                                                 "append_json_sync"),
         sqlite("WAL FULL", "append_sync"), sqlite("WAL FULL, chained", "append_sync_chain")),
-        floors=1.25, count=SYNCED_APPENDS),
+        times=(1.25, FDATASYNC.name), count=SYNCED_APPENDS),
     Row("100 records a sync, from Python", "us", (
         ours("append_100_a_sync"), sqlite("100 a transaction", "append_100_a_sync")),
         target=6.5, count=APPENDS),
@@ -90,9 +115,11 @@ ROWS = (
         ours("append_1000_a_sync"), sqlite("1,000 a transaction", "append_1000_a_sync")),
         target=5.0, count=APPENDS),
     Row("open a project and append one record", "ms", (
-        ours("open_and_append"), seed("open_and_append"), sqlite("WAL", "open_and_append")),
+        ours("open_and_append"), *in_databases("open_and_append"), seed("open_and_append"),
+        sqlite("WAL", "open_and_append"), postgres("", "open_and_append")),
         target=10.0),
-    Row("history, payloads left as they are", "s", (ours("history"), seed("history")),
+    Row("history, payloads left as they are", "s", (
+        ours("history"), *in_databases("history"), seed("history")),
         target=0.3, target_mib=350),
     Row("history, every payload made a dict", "s", (
         ours("payloads"), seed("payloads"), by_hand("orjson.loads of each line", "payloads")),
@@ -102,12 +129,40 @@ ROWS = (
         duckdb("select"), sqlite("scan", "select_scan"), sqlite("indexed", "select_indexed")),
         target=0.22),
     Row("summary, cold", "s", (
-        ours("summary"), seed("summary"), duckdb("summary"), sqlite("indexed", "summary_indexed")),
+        ours("summary"), *in_databases("summary"), seed("summary"), duckdb("summary"),
+        sqlite("indexed", "summary_indexed"), postgres("indexed", "summary_indexed")),
         target=0.2),
     Row("summary, kept", "ms", (ours("summary_kept"),), target=1.0),
     Row("verify the whole log", "s", (
-        ours("verify"), Candidate("hashlib, RFC 6962", "rfc6962_hashlib.py", "verify")),
+        ours("verify"), *in_databases("verify"),
+        Candidate("hashlib, RFC 6962", "rfc6962_hashlib.py", "verify")),
         target=0.45, target_mib=64),
+    Row("SQLite: append, `os`, from Python", "us", (
+        ours("append_os", "sqlite"), seed("append"), sqlite("WAL NORMAL", "append"),
+        sqlite("WAL NORMAL, chained", "append_chain")),
+        target=12.0, count=APPENDS),
+    Row("SQLite: append, `sync`, from Python", "us", (
+        ours("append_sync", "sqlite"), FDATASYNC, sqlite("WAL FULL", "append_sync"),
+        sqlite("WAL FULL, chained", "append_sync_chain")),
+        count=SYNCED_APPENDS),
+    Row("SQLite: 1,000 records a commit, `os`, from Rust", "us", (
+        rust("append_batches_of_1000", store="sqlite"),
+        sqlite("WAL NORMAL, 1,000 a transaction", "append_1000")),
+        target=2.0, count=10 * APPENDS),
+    Row("PostgreSQL: append, `sync`, from Python", "us", (
+        ours("append_sync", "postgres"), postgres("bare INSERT", "append"),
+        postgres("INSERT, chained", "append_chain"), FDATASYNC),
+        times=(1.5, "psycopg bare INSERT"), count=SYNCED_APPENDS),
+    Row("PostgreSQL: append, `os`, from Python", "us", (ours("append_os", "postgres"),),
+        count=SYNCED_APPENDS),
+    Row("PostgreSQL: 1,000 records a commit, durable, from Rust", "us", (
+        rust("append_sync_batches_of_1000", store="postgres"),
+        postgres("1,000 a transaction, from Python", "append_1000_a_sync")),
+        target=20.0, count=5 * APPENDS),
+    Row("PostgreSQL: 8 writers, each waiting for its own `sync`, from Rust", "us", (
+        rust("append_sync_8_writers", store="postgres"),
+        rust("append_sync", "quark-trace, Rust, one writer", store="postgres")),
+        count=SYNCED_APPENDS),
     Row("import quark_trace", "ms", (ours("import_package"), seed("import_package")),
         target=50.0, count=1),
     Row("append, `os` durability, from Rust", "us", (rust("append_os"),), target=2.2,

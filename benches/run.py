@@ -18,8 +18,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from postgres_server import PostgresServer
 from report import print_machine, print_missed, print_row
-from rows import FDATASYNC, ROWS, Candidate, Row
+from rows import FDATASYNC, ROWS, STORES, Candidate, Row
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
@@ -28,14 +29,25 @@ FOLDER = TARGET / "bench"
 FULL_SIZES = (1_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 20_000)
 GROWING = ("ours.py", "seed.py")
+SERVER = PostgresServer()
 
 
 def main() -> None:
     options = parse_options()
-    sizes = QUICK_SIZES if options.quick else FULL_SIZES
-    rows = [row for row in ROWS if options.only.lower() in row.title.lower()]
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
+    try:
+        run_rows(options)
+    finally:
+        SERVER.stop()
+
+
+def run_rows(options: argparse.Namespace) -> None:
+    sizes = options.sizes or (QUICK_SIZES if options.quick else FULL_SIZES)
+    rows = [row for row in ROWS if options.only.lower() in row.title.lower()]
+    if any(candidate.needs_postgres for row in rows for candidate in row.candidates):
+        SERVER.start()
+    rows = list(filter(None, (row.without_absent(SERVER.absent) for row in rows)))
     if any(row.count is None for row in rows):
         for size in sizes:
             make_logs(size)
@@ -54,6 +66,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Speed beside 0.1.0 and other logs, as ratios.")
     parser.add_argument("--quick", action="store_true", help="small logs, three runs of each")
     parser.add_argument("--only", default="", metavar="TEXT", help="rows whose title holds TEXT")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="logs of these sizes")
     return parser.parse_args()
 
 
@@ -62,10 +75,22 @@ def make_logs(size: int) -> None:
     print(f"making a log of {size:,} records", file=sys.stderr)
     log = log_folder(size)
     log.mkdir()
-    run(Candidate("", "ours.py", "prepare"), size, log)
+    made = [Candidate("", "ours.py", "prepare", store) for store in STORES]
+    made += [Candidate("", program, "prepare") for program in ("sqlite_log.py", "postgres_log.py")]
+    for candidate in made:
+        if not (candidate.needs_postgres and SERVER.absent):
+            if candidate.store == "postgres":
+                SERVER.create_database(log.name)
+            run(candidate, size, log)
     for program in GROWING:
-        shutil.copytree(log, growing_folder(size, program))
-    run(Candidate("", "sqlite_log.py", "prepare"), size, log)
+        growing = growing_folder(size, program)
+        shutil.copytree(log, growing)
+        for store in STORES:
+            keys = key_folder(log, store)
+            if keys.exists():
+                shutil.copytree(keys, key_folder(growing, store))
+        if not SERVER.absent:
+            SERVER.create_database(growing.name, template=log.name)
 
 
 def log_folder(size: int) -> Path:
@@ -74,6 +99,11 @@ def log_folder(size: int) -> Path:
 
 def growing_folder(size: int, program: str) -> Path:
     return FOLDER / f"growing-{size}-{Path(program).stem}"
+
+
+def key_folder(folder: Path, store: str) -> Path:
+    """Where the signing key of a log is; logs of one name under one key contradict each other."""
+    return folder.with_name(f"keys-{folder.name}-{store}")
 
 
 def measure(row: Row, size: int, quick: bool) -> dict:
@@ -85,8 +115,9 @@ def measure(row: Row, size: int, quick: bool) -> dict:
             done.append(run(candidate, size, folder_for(candidate, row, size)))
     aimed_at = size in (row.count, FULL_SIZES[-1])
     target = row.target if aimed_at else None
-    if row.floors is not None:
-        target = row.floors * median_figure(row, runs[FDATASYNC])
+    if row.times is not None:
+        other = next((each for each in runs if each.name == row.times[1]), None)
+        target = row.times[0] * median_figure(row, runs[other]) if other else None
     return {
         "title": row.title, "unit": row.unit, "size": size, "target": target,
         "target_mib": row.target_mib if aimed_at else None,
@@ -114,16 +145,22 @@ def folder_for(candidate: Candidate, row: Row, size: int) -> Path:
         grows = candidate.program in GROWING and "append" in candidate.workload
         return growing_folder(size, candidate.program) if grows else log_folder(size)
     scratch = FOLDER / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
+    for left in (scratch, *(key_folder(scratch, store) for store in STORES)):
+        shutil.rmtree(left, ignore_errors=True)
     scratch.mkdir()
+    if candidate.needs_postgres:
+        SERVER.create_database(scratch.name)
     return scratch
 
 
 def run(candidate: Candidate, count: int, folder: Path) -> dict:
     """One run in one process; a candidate that fails ends the benchmark."""
+    environment = {"QUARK_TRACE_KEYS": str(key_folder(folder, candidate.store)),
+                   "QUARK_TRACE_BENCH_STORE": candidate.store}
+    if candidate.needs_postgres:
+        environment["QUARK_TRACE_BENCH_POSTGRES"] = SERVER.url(folder.name)
     done = subprocess.run([*command(candidate.program), candidate.workload, str(count), folder],
-                          env=os.environ | {"QUARK_TRACE_KEYS": str(FOLDER / "keys")},
-                          capture_output=True, text=True, check=False)
+                          env=os.environ | environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"run.py: {candidate.program} {candidate.workload} {count} failed:\n"
                  f"{done.stdout}{done.stderr}")
@@ -141,7 +178,8 @@ def command(program: str) -> list[str]:
 def rust_program() -> str:
     """Builds crates/quark-trace/benches/ledger.rs; returns where cargo put it."""
     done = subprocess.run(["cargo", "bench", "--locked", "--no-run", "--quiet", "-p", "quark-trace",
-                           "--bench", "ledger", "--message-format", "json"],
+                           "--features", "postgres", "--bench", "ledger",
+                           "--message-format", "json"],
                           cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
     artifacts = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
     return next(artifact["executable"] for artifact in artifacts if artifact.get("executable"))

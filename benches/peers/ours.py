@@ -1,12 +1,13 @@
-"""This release, as a training script uses it."""
+"""This release, as a training script uses it, over the store that QUARK_TRACE_BENCH_STORE names."""
 
 import time
 
 STARTED = time.perf_counter()
-from quark_trace import JsonBackend, Project  # noqa: E402
+from quark_trace import Project, open_backend  # noqa: E402
 
 IMPORTED_S = time.perf_counter() - STARTED
 
+import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import measure  # noqa: E402
@@ -15,12 +16,19 @@ from events import COMMON_STAGE, PROJECT, RARE_STAGE, events, rare_events  # noq
 FACT_SHEET = Path(__file__).with_name("fact_sheet.yaml")
 
 
+def url(folder: Path) -> str:
+    """A store in the folder, or the database that the runner made for it."""
+    return {"file": str(folder), "sqlite": f"sqlite:{folder / 'trace.db'}",
+            "postgres": os.environ.get("QUARK_TRACE_BENCH_POSTGRES", ""),
+            }[os.environ.get("QUARK_TRACE_BENCH_STORE", "file")]
+
+
 def project(folder: Path, durability: str = "os") -> Project:
-    return Project.open(str(FACT_SHEET), JsonBackend(str(folder), durability=durability))
+    return Project.open(str(FACT_SHEET), open_backend(url(folder), durability=durability))
 
 
 def resumed(folder: Path) -> Project:
-    return Project.resume(PROJECT, JsonBackend(str(folder)))
+    return Project.resume(PROJECT, open_backend(url(folder)))
 
 
 def append(folder: Path, count: int, durability: str) -> float:

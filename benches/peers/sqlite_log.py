@@ -41,9 +41,9 @@ def append(folder: Path, count: int, synchronous: str, chained: bool) -> float:
     return measure.timed_appends(insert, count)
 
 
-def append_batches(folder: Path, count: int, size: int) -> float:
-    """`size` records a transaction, each transaction durable."""
-    connection = connect(folder / "append.sqlite", "full")
+def append_batches(folder: Path, count: int, size: int, synchronous: str = "full") -> float:
+    """`size` records a transaction; with "full" each transaction is durable."""
+    connection = connect(folder / "append.sqlite", synchronous)
     in_batch = 0
 
     def insert(stage: str, payload: dict) -> None:
@@ -108,6 +108,7 @@ if __name__ == "__main__":
         "append_sync_chain": lambda count, folder: append(folder, count, "full", chained=True),
         "append_100_a_sync": lambda count, folder: append_batches(folder, count, 100),
         "append_1000_a_sync": lambda count, folder: append_batches(folder, count, 1000),
+        "append_1000": lambda count, folder: append_batches(folder, count, 1000, "normal"),
         "prepare": prepare,
         "select_scan": lambda count, folder: select(folder, count, "scan.sqlite"),
         "select_indexed": lambda count, folder: select(folder, count, "indexed.sqlite"),

@@ -10,23 +10,26 @@
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quark_trace::TraceLog;
 use quark_trace::core::ledger::{Digest, merkle};
 use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{Durability, FileStore, Store};
+use quark_trace::store::{Durability, OpenOptions, open};
+use quark_trace::{Record, TraceLog};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 6] = [
+const WORKLOADS: [(&str, Workload); 8] = [
     ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
     ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
     ("append_sync", |count, folder| append(count, folder, Durability::Sync, 1)),
     ("append_sync_8_writers", |count, folder| append(count, folder, Durability::Sync, 8)),
+    ("append_batches_of_1000", |count, folder| append_batches(count, folder, Durability::Os)),
+    ("append_sync_batches_of_1000", |count, folder| {
+        append_batches(count, folder, Durability::Sync)
+    }),
     ("proof_made", proof_made),
     ("proof_checked", proof_checked),
 ];
@@ -55,11 +58,7 @@ fn peak_kib() -> u64 {
 
 /// `count` records in all, from so many threads, each of which waits for its own record.
 fn append(count: u64, folder: &Path, durability: Durability, writers: u64) -> Duration {
-    let keys = Keyring::load_or_create(&folder.join("keys")).expect("a key can be made");
-    let store: Arc<dyn Store> = Arc::new(FileStore::new(folder.join("logs")).with_keys(keys));
-    let project = "bench".parse().expect("a project id");
-    let log = TraceLog::new(store, project).with_durability(durability);
-    log.log("experiment_start", &Payload::new()).expect("the log can be begun");
+    let log = begin(folder, durability);
     let started = Instant::now();
     thread::scope(|scope| {
         for writer in 0..writers {
@@ -80,6 +79,36 @@ fn append(count: u64, folder: &Path, durability: Durability, writers: u64) -> Du
     .expect("the log can be read");
     assert_eq!(written, count + 1, "every record is in the log");
     elapsed
+}
+
+/// A new log in the store that QUARK_TRACE_BENCH_STORE names: `file`, `sqlite` or `postgres`.
+fn begin(folder: &Path, durability: Durability) -> TraceLog {
+    let keys = Keyring::load_or_create(&folder.join("keys")).expect("a key can be made");
+    let setting = |name| std::env::var(name).unwrap_or_default();
+    let url = match setting("QUARK_TRACE_BENCH_STORE").as_str() {
+        "" | "file" => folder.join("logs").display().to_string(),
+        "sqlite" => format!("sqlite:{}", folder.join("trace.db").display()),
+        _ => setting("QUARK_TRACE_BENCH_POSTGRES"),
+    };
+    let options = OpenOptions { keys: Some(keys), ..OpenOptions::default() };
+    let store = open(&url, options).expect("the store can be opened");
+    let project = "bench".parse().expect("a project id");
+    let log = TraceLog::new(store, project).with_durability(durability);
+    log.log("experiment_start", &Payload::new()).expect("the log can be begun");
+    log
+}
+
+/// `count` records, a thousand in each commit, with ids that the caller chose.
+fn append_batches(count: u64, folder: &Path, durability: Durability) -> Duration {
+    let log = begin(folder, durability);
+    let records: Vec<Record> = (0..count)
+        .map(|number| log.draft("client_round", event(number).as_bytes()).expect("a record"))
+        .collect();
+    let started = Instant::now();
+    for batch in records.chunks(1000) {
+        log.append_all(batch).expect("the batch is written");
+    }
+    started.elapsed()
 }
 
 /// As `events` in `benches/peers/events.py`.
