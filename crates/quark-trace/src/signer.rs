@@ -80,7 +80,8 @@ impl Signer {
 
 /// Begins a new epoch of a log: this key may go on from the checkpoint that lies beside it, although
 /// it has signed another history after that. `reason` is logged in a record of stage `new_epoch`,
-/// together with what was signed elsewhere. For backups that are put back on purpose.
+/// together with what was signed elsewhere. For backups that are put back on purpose; refused where
+/// the log can be signed as it is.
 ///
 /// Both histories stay signed under one name, so that whoever holds checkpoints of both sees that
 /// there are two.
@@ -95,6 +96,12 @@ pub fn begin_epoch(log: &TraceLog, keys: &Keyring, reason: &str) -> Result<Recor
     let from = Checkpoint::open(note, signer.key.verifier())
         .map_err(|fault| refuse(&format!("the checkpoint beside the log: {fault}")))?;
     let signed = keys.signed(&signer.origin)?;
+    if signed.is_empty() || signed.contains(&(from.size, from.root)) {
+        return Err(refuse(
+            "this key has signed nothing after the last checkpoint here; `quark-trace seal` goes \
+             on without a new epoch",
+        ));
+    }
     let elsewhere: Vec<Payload> = signed
         .iter()
         .filter(|(size, root)| (*size, *root) != (from.size, from.root))

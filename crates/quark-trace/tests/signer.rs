@@ -7,7 +7,7 @@ use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::signer::begin_epoch;
 use quark_trace::store::FileStore;
-use quark_trace::verify::{Policy, verify};
+use quark_trace::verify::{Code, Finding, Policy, verify};
 use quark_trace::{ErrorKind, TraceLog};
 
 struct Place(PathBuf);
@@ -108,6 +108,8 @@ fn an_old_backup_goes_on_only_when_somebody_says_so() {
     );
     go_on(&log, 1).unwrap();
     go_on(&place.log("log"), 2).unwrap();
+    let needless = begin_epoch(&log, &place.keys(), "once more").unwrap_err();
+    assert!(needless.to_string().contains("goes on without a new epoch"), "{needless}");
     let verdict = verify(log.store().as_ref(), log.project(), &Policy::default()).unwrap();
     assert_eq!((verdict.exit_code(), verdict.size), (0, 9));
 }
@@ -153,6 +155,58 @@ fn a_log_goes_on_after_its_checkpoint_was_noted_and_not_put_in_place() {
     }
     go_on(&place.log("log"), 0).unwrap();
     go_on(&place.log("log"), 1).unwrap();
+}
+
+#[test]
+fn a_log_goes_on_after_its_checkpoint_was_put_in_place_and_the_note_of_it_lost() {
+    let place = Place::new();
+    go_on(&place.log("log"), 3).unwrap();
+    place.copy("keys/tips", "before");
+    go_on(&place.log("log"), 3).unwrap();
+    std::fs::remove_dir_all(place.0.join("keys/tips")).unwrap();
+    place.copy("before", "keys/tips");
+    go_on(&place.log("log"), 0).unwrap();
+    go_on(&place.log("log"), 1).unwrap();
+}
+
+#[test]
+fn a_key_folder_that_cannot_be_written_stops_the_signature_and_not_the_record() {
+    let place = Place::new();
+    let log = place.log("log");
+    std::fs::write(place.0.join("keys/tips"), "a file stands here").unwrap();
+    let error = go_on(&log, 3).unwrap_err();
+    assert!(error.to_string().contains("note what is signed"), "{error}");
+    assert!(error.to_string().contains("a file stands where a folder should be"), "{error}");
+    let beside = log.store().beside(log.project()).unwrap().unwrap();
+    assert_eq!((log.history().unwrap().len(), beside.checkpoint), (3, None));
+    std::fs::remove_file(place.0.join("keys/tips")).unwrap();
+    go_on(&log, 1).unwrap();
+}
+
+#[test]
+fn what_verify_says_of_a_copy_that_went_its_own_way() {
+    let place = Place::new();
+    go_on(&place.log("original"), 3).unwrap();
+    place.copy("original", "copy");
+    let later = go_on(&place.log("original"), 2).unwrap();
+    let copy = place.log("copy");
+    assert_forked(go_on(&copy, 1));
+    let said = |checkpoint: Option<&String>| {
+        let policy = Policy { checkpoint: checkpoint.cloned(), ..Policy::default() };
+        let verdict = verify(copy.store().as_ref(), copy.project(), &policy).unwrap();
+        (verdict.exit_code(), verdict.sealed, verdict.findings)
+    };
+    // Alone it is a log whose last entry nobody signed.
+    let (code, sealed, findings) = said(None);
+    assert_eq!((code, sealed), (0, 4));
+    assert!(findings.iter().any(|found| found.message.contains("the last 1 of 5 entries")));
+    // Beside a checkpoint of the original it is too short, and then another history.
+    let codes = |findings: Vec<Finding>| findings.iter().map(|f| f.code).collect::<Vec<_>>();
+    assert!(codes(said(Some(&later)).2).contains(&Code::Trunc));
+    assert_forked(go_on(&copy, 1));
+    let (code, _, findings) = said(Some(&later));
+    assert_eq!(code, 1);
+    assert!(codes(findings).contains(&Code::Fork));
 }
 
 #[test]

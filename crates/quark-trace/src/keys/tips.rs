@@ -42,7 +42,7 @@ impl Keyring {
     ) -> Result<()> {
         let path = self.tips_file(origin);
         let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        let _locked = self.lock_tips().map_err(wrap)?;
+        let _locked = Locked::take(&path).map_err(wrap)?;
         let mut tips = read(&path)?;
         let before = tips.clone();
         if let Some(at) = last.and_then(|last| tips.iter().position(|tip| *tip == last)) {
@@ -68,7 +68,7 @@ impl Keyring {
     pub(crate) fn accept(&self, origin: &Origin, size: u64, root: Digest) -> Result<()> {
         let path = self.tips_file(origin);
         let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        let _locked = self.lock_tips().map_err(wrap)?;
+        let _locked = Locked::take(&path).map_err(wrap)?;
         let mut tips = read(&path)?;
         let tip = Tip { size, root };
         if tips.contains(&tip) {
@@ -87,13 +87,27 @@ impl Keyring {
     fn tips_file(&self, origin: &Origin) -> PathBuf {
         self.folder.join("tips").join(origin.log_id().to_string())
     }
+}
 
-    fn lock_tips(&self) -> std::io::Result<File> {
-        let tips = self.folder.join("tips");
-        folder::create_private_folder(&tips)?;
-        let lock = folder::open_append(&tips.join("lock"))?;
+/// The lock on the tips of one name: between processes, and between the stores of this one.
+struct Locked(File);
+
+impl Locked {
+    fn take(tips: &Path) -> std::io::Result<Self> {
+        if let Some(parent) = tips.parent() {
+            folder::create_private_folder(parent)?;
+        }
+        let lock = folder::open_append(&tips.with_extension("lock"))?;
         lock.lock()?;
-        Ok(lock)
+        Ok(Self(lock))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Said aloud: a child that was forked meanwhile has the handle too, and closing ours alone
+        // would leave it locked for as long as the child lives.
+        let _ = self.0.unlock();
     }
 }
 
@@ -118,10 +132,11 @@ fn elsewhere(tips: &[Tip], last: Option<Tip>) -> Error {
     let at = last.map_or(0, |last| last.size);
     let largest = tips.iter().map(|tip| tip.size).max().unwrap_or_default();
     let message = format!(
-        "the last checkpoint here covers {at} entries, and this key has signed another history \
-         after it (up to {largest} entries): this is an old backup, or a copy whose original went \
-         on; nothing was lost and nothing is signed. Go on where the history is newer, or say that \
-         you go on from here with `quark-trace seal --new-epoch REASON`"
+        "the last checkpoint here covers {at} entries, and this key has signed another history of \
+         this project (up to {largest} entries) but not this one: this is an old backup, a copy \
+         whose original went on, or the key came here without its folder `tips`; nothing was lost \
+         and nothing is signed. Go on where the history is newer, or say that you go on from here \
+         with `quark-trace seal --new-epoch REASON`"
     );
     Error::new(ErrorKind::Integrity("E-FORK"), "sign a checkpoint", message)
 }

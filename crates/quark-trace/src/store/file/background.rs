@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::open_log::{Inner, OpenLog};
 use super::writer::FLUSH_AFTER;
+use crate::error::ErrorKind;
 
 /// How often the background thread looks round while there is something to do.
 const TICK: Duration = Duration::from_millis(5);
 /// How long entries may lie without a checkpoint while others come.
 const SEAL_AFTER: Duration = Duration::from_secs(1);
+/// How long a seal that was refused is left alone: it stays refused until somebody acts, and finding
+/// out may take reading the whole log.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
 impl OpenLog {
     pub fn stop_thread(&self) {
@@ -82,8 +86,10 @@ impl OpenLog {
             let sealed = inner.writer.hold().and_then(|()| inner.writer.seal(&durable));
             // A seal that fails is tried again; closing the log tells the caller why.
             inner.note_sealed(&durable);
-            if sealed.is_err() {
-                inner.unsealed_since = Some(Instant::now());
+            if let Err(error) = sealed {
+                let refused = matches!(error.kind(), ErrorKind::Integrity(_));
+                let pause = if refused { REFUSED_PAUSE } else { Duration::ZERO };
+                inner.unsealed_since = Some(Instant::now() + pause);
             }
             inner.writer.give_way();
         }
