@@ -39,6 +39,7 @@ pub fn verify_with_progress(
     let beside = Beside { checkpoint: found.checkpoint.as_deref(), keys: found.keys.as_deref() };
     let mut verifier = Verifier::new(project, policy, beside);
     let mut loose = Vec::new();
+    let mut unlike = None;
     store.scan(project, &Plan::default(), &mut |row| {
         match row {
             Row::Entry { index, line, object, digest, place, displaced } => {
@@ -53,10 +54,15 @@ pub fn verify_with_progress(
                 verifier.torn(what, place, length, entered);
             }
             Row::Differs { index, what } => verifier.differs(index, &what),
-            Row::SheetDiffers { found } => verifier.sheet_differs(found),
+            Row::SheetDiffers { found } => unlike = Some(found),
         }
         ControlFlow::Continue(())
     })?;
+    if let Some(found) = unlike
+        && (verifier.has_errors() || !shows_last_sheet(store, project, &verifier, found)?)
+    {
+        verifier.sheet_differs(found);
+    }
     let mut repeated = HashMap::new();
     for moment in 0..=MOMENTS {
         let settled =
@@ -81,6 +87,32 @@ pub fn verify_with_progress(
         }
     }
     Ok(verifier.finish())
+}
+
+/// Whether the sheet that people see turns out to be the last of the log. One that a writer may be
+/// about to show is given a moment.
+fn shows_last_sheet(
+    store: &dyn Store,
+    project: &ProjectId,
+    verifier: &Verifier<'_>,
+    found: Option<Digest>,
+) -> Result<bool> {
+    let plan = Plan { from: verifier.size(), select: Select::All };
+    let moments = if verifier.is_sheet_due(found) { MOMENTS } else { 0 };
+    for moment in 0..=moments {
+        if moment > 0 {
+            std::thread::sleep(MOMENT);
+        }
+        let mut differs = false;
+        store.scan(project, &plan, &mut |row| {
+            differs |= matches!(row, Row::SheetDiffers { .. });
+            ControlFlow::Continue(())
+        })?;
+        if !differs {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The first entry from `from` on with the same record as a line that has none.

@@ -215,7 +215,7 @@ impl<'p> Verifier<'p> {
             self.error(Code::Altered, Some(found.index), message);
         }
         if entry.kind.is_sheet()
-            && let Err(message) = self.sheets.next(entry.kind, object, &self.project)
+            && let Err(message) = self.sheets.next(found.index, entry.kind, object, &self.project)
         {
             self.error(Code::Sheet, Some(found.index), message);
         }
@@ -283,16 +283,16 @@ impl<'p> Verifier<'p> {
         self.error(Code::Altered, index, what.to_owned());
     }
 
-    /// Takes note that the sheet people see is not the last one of the ledger.
+    /// Whether a writer may be about to show the last sheet, when people see `found`.
+    pub fn is_sheet_due(&self, found: Option<Digest>) -> bool {
+        self.sheets.is_due(found, self.size())
+    }
+
+    /// Takes note that the sheet people see is not the last one of the ledger, which must be taken.
     pub fn sheet_differs(&mut self, found: Option<Digest>) {
-        let message = match found {
-            Some(digest) if self.sheets.has_earlier(digest) => {
-                "the fact sheet that is shown is an earlier version than the ledger's last"
-            }
-            Some(_) => "the fact sheet that is shown is not the ledger's last",
-            None => "the fact sheet of the ledger is not shown: its file is missing",
-        };
-        self.error(Code::Sheet, None, message.to_owned());
+        let sealed = self.sealed.as_ref().map_or(0, |sealed| sealed.size);
+        let (severity, message) = self.sheets.shown_differs(found, self.size(), sealed);
+        self.find(Code::Sheet, severity, None, Place::default(), message.to_owned());
     }
 
     /// The verdict over all that was taken.
