@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use quark_trace::Error;
-use quark_trace::copy::copy;
+use quark_trace::copy::{copy, is_signed_elsewhere};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{self, Durability, OpenOptions, Password, StoreInfo};
+use quark_trace::store::{self, Durability, Head, OpenOptions, Password, StoreInfo};
 
 use crate::errors::{Doing, exception, raise};
 use crate::fork;
@@ -45,18 +45,37 @@ impl Shared {
         if let Some(store) = &open.1 {
             return Ok(Arc::clone(store));
         }
-        let options = OpenOptions {
-            // Without a key the log goes on unsigned, which `verify` says.
-            keys: self.keys.as_deref().and_then(|folder| Keyring::load_or_create(folder).ok()),
-            read_only: self.read_only,
-            file_type: self.file_type.clone(),
-            password: self.password.clone(),
-            forked: generation > 0,
-        };
-        let store = store::open(&self.url, options)?;
+        let store = self.open_with(self.keyring())?;
         fork::remember(&store);
         open.1 = Some(Arc::clone(&store));
         Ok(store)
+    }
+
+    /// Without a key the log goes on unsigned, which `verify` says.
+    fn keyring(&self) -> Option<Keyring> {
+        self.keys.as_deref().and_then(|folder| Keyring::load_or_create(folder).ok())
+    }
+
+    fn open_with(&self, keys: Option<Keyring>) -> Result<Arc<dyn store::Store>, Error> {
+        let options = OpenOptions {
+            keys,
+            read_only: self.read_only,
+            file_type: self.file_type.clone(),
+            password: self.password.clone(),
+            forked: fork::generation() > 0,
+        };
+        store::open(&self.url, options)
+    }
+
+    /// Copies what this store does not have yet of a project.
+    fn take_copy(&self, from: &dyn store::Store, project: &ProjectId) -> Result<Head, Error> {
+        let mut to = self.store()?;
+        if let Some(keys) = self.keyring()
+            && is_signed_elsewhere(from, to.as_ref(), project, &keys)?
+        {
+            to = self.open_with(None)?;
+        }
+        copy(from, to.as_ref(), project, &mut |_, _| {})
     }
 }
 
@@ -115,10 +134,10 @@ impl Store {
         project_id: &str,
     ) -> PyResult<(u64, String)> {
         let project = parse_project(py, project_id)?;
-        let stores = self.shared.store().and_then(|from| Ok((from, target.shared.store()?)));
-        let copied = stores.and_then(|(from, to)| {
-            py.detach(|| copy(from.as_ref(), to.as_ref(), &project, &mut |_, _| {}))
-        });
+        let copied = self
+            .shared
+            .store()
+            .and_then(|from| py.detach(|| target.shared.take_copy(from.as_ref(), &project)));
         let head = copied.map_err(|error| exception(py, &error, Doing::Writing, project_id))?;
         Ok((head.range.size(), head.range.root().to_string()))
     }

@@ -86,14 +86,22 @@ impl Target {
 
 /// Opens a store by URL or folder. One that is written to gets the user's key, if there is one.
 pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn Store>, Failure> {
-    let mut options = OpenOptions {
+    let keys = if access == Access::Write { keys(output) } else { None };
+    open_with(url, access, keys)
+}
+
+/// Opens a store by URL or folder, with this key or none.
+pub fn open_with(
+    url: &str,
+    access: Access,
+    keys: Option<Keyring>,
+) -> Result<Arc<dyn Store>, Failure> {
+    let options = OpenOptions {
+        keys,
         read_only: access == Access::Read,
         password: environment::text(environment::PASSWORD).map(Password::new),
         ..OpenOptions::default()
     };
-    if access == Access::Write {
-        options.keys = keys(output);
-    }
     Ok(open(url, options)?)
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Keyring, Tip};
 use crate::log::TraceLog;
 use crate::record::Record;
-use crate::store::Durability;
+use crate::store::{Beside, Durability};
 
 const OPERATION: &str = "sign a checkpoint";
 
@@ -114,6 +114,16 @@ pub fn begin_epoch(log: &TraceLog, keys: &Keyring, reason: &str) -> Result<Recor
     let record = log.clone().with_durability(Durability::Sync).log("new_epoch", &payload)?;
     keys.accept(&signer.origin, from.size, from.root)?;
     Ok(record)
+}
+
+/// The keys and the checkpoint that a copy takes over from `given`, what lies beside its original;
+/// `None` when `known`, what lies beside the copy, is bound to others or covers as much.
+pub(crate) fn taken_over<'g>(known: &Beside, given: &'g Beside) -> Option<(&'g str, &'g str)> {
+    let (keys, note) = (given.keys.as_deref()?, given.checkpoint.as_deref()?);
+    let bound_to_others = known.keys.as_deref().is_some_and(|known| known != keys);
+    let size = |note: &str| parse(note).map_or(u64::MAX, |checkpoint| checkpoint.size);
+    let covered = known.checkpoint.as_deref().map_or(0, size);
+    (!bound_to_others && covered < parse(note).ok()?.size).then_some((keys, note))
 }
 
 fn parse(note: &str) -> Result<Checkpoint> {

@@ -96,6 +96,14 @@ pub trait Store: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Takes over what vouches for the log that this one is a copy of: its verifier keys and its
+    /// checkpoint. For a store without a key of its own; a log that is bound to other keys, or has
+    /// a checkpoint that covers as much, stays as it is. The caller has checked that the signature
+    /// holds and that the entries here lead to its root.
+    fn vouch(&self, _project: &ProjectId, _beside: &Beside) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes everything that was appended here durable and signs checkpoints over it.
     fn flush(&self) -> Result<()> {
         Ok(())

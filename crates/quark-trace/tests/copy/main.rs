@@ -5,11 +5,11 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use quark_trace::copy::copy;
+use quark_trace::copy::{copy, is_signed_elsewhere};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::{Entry, Kind};
 use quark_trace::store::{Commit, Durability, NewEntry, Plan, Row, Select, Store};
-use quark_trace::verify::{Policy, verify};
+use quark_trace::verify::{Level, Policy, verify};
 use quark_trace::{ErrorKind, Result};
 
 mod faulty;
@@ -367,5 +367,59 @@ fn a_slow_copy_under_the_same_key_is_signed_in_the_end() {
         assert_eq!(copied.range, head.range);
         let verdict = verify(target.store.as_ref(), &project(), &Policy::default()).unwrap();
         assert_eq!((verdict.exit_code(), verdict.sealed), (0, head.range.size()), "{verdict:?}");
+    }
+}
+
+#[test]
+fn what_vouches_for_the_original_goes_along_with_a_copy_of_somebody_else() {
+    let (theirs, ours) = (Keys::new(), Keys::new());
+    for from in kinds() {
+        let source = place(from, Some(theirs.ring.clone()));
+        fill(source.store.as_ref(), 40);
+        for to in kinds() {
+            let signing = place(to, Some(ours.ring.clone()));
+            let (one, other) = (source.store.as_ref(), signing.store.as_ref());
+            assert!(is_signed_elsewhere(one, other, &project(), &ours.ring).unwrap());
+            assert!(!is_signed_elsewhere(one, other, &project(), &theirs.ring).unwrap());
+
+            let target = place(to, None);
+            copied(one, target.store.as_ref()).unwrap();
+            let beside = target.store.beside(&project()).unwrap();
+            assert_eq!(beside, one.beside(&project()).unwrap(), "{from} to {to}");
+            let verdict = verify(target.store.as_ref(), &project(), &Policy::default()).unwrap();
+            assert_eq!((verdict.exit_code(), verdict.sealed), (0, 40), "{verdict:?}");
+            assert_eq!(verdict.level, Level::L2);
+
+            // A copy that is signed already stays with its key.
+            copied(one, other).unwrap();
+            assert!(!is_signed_elsewhere(one, other, &project(), &ours.ring).unwrap());
+            let own = other.beside(&project()).unwrap();
+            assert_ne!(own, beside);
+            target.store.vouch(&project(), &own.unwrap()).unwrap();
+            assert_eq!(target.store.beside(&project()).unwrap(), beside, "it is bound already");
+        }
+    }
+}
+
+#[test]
+fn a_newer_checkpoint_of_the_original_follows() {
+    let theirs = Keys::new();
+    let source = place("memory", Some(theirs.ring.clone()));
+    fill(source.store.as_ref(), 40);
+    let targets: Vec<_> = kinds().into_iter().map(|kind| place(kind, None)).collect();
+    for turn in 0..3 {
+        for target in &targets {
+            copied(source.store.as_ref(), target.store.as_ref()).unwrap();
+            let beside = target.store.beside(&project()).unwrap();
+            assert_eq!(beside, source.store.beside(&project()).unwrap(), "turn {turn}");
+        }
+        let own = line(900 + turn);
+        let own = [NewEntry::new(Kind::Record, &own)];
+        let commit = Commit { entries: &own, expected: None, durability: Durability::Os };
+        source.store.append(&project(), &commit).unwrap();
+        // Once without a new checkpoint: the one before still holds for what it covers.
+        if turn != 1 {
+            source.store.seal(&project()).unwrap();
+        }
     }
 }

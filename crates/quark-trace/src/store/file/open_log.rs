@@ -11,7 +11,7 @@ use super::state::State;
 use super::writer::{APPEND, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
-use crate::store::{Appended, Commit, Durability, Head, NewEntry};
+use crate::store::{Appended, Beside, Commit, Durability, Head, NewEntry};
 
 #[derive(Debug)]
 pub(super) struct OpenLog {
@@ -205,6 +205,15 @@ impl OpenLog {
         inner.note_sealed(&durable);
         let beside = scan::beside(&inner.writer.names)?;
         Ok(Head { range: inner.writer.at.range.clone(), beside })
+    }
+
+    /// See [`crate::store::Store::vouch`].
+    pub fn vouch(&self, beside: &Beside) -> Result<()> {
+        self.check_process()?;
+        let mut inner = self.lock();
+        let vouched = inner.writer.hold().and_then(|()| inner.writer.vouch(beside));
+        inner.writer.let_go();
+        vouched
     }
 
     /// Hands what is buffered to the operating system.

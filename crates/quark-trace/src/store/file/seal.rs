@@ -4,11 +4,12 @@ use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest};
 
 use super::folder::{self, Names};
-use super::pairs;
 use super::state::State;
 use super::writer::Writer;
+use super::{pairs, scan};
 use crate::error::{Error, Result};
-use crate::signer::Signer;
+use crate::signer::{Signer, taken_over};
+use crate::store::Beside;
 
 const OPERATION: &str = "sign a checkpoint";
 
@@ -52,6 +53,17 @@ impl Writer {
         let state = format!("{body}tag {tag}\n");
         folder::replace(&self.names.state(), state.as_bytes(), false).map_err(wrap)?;
         folder::replace(&self.names.checkpoint(), note.as_bytes(), true).map_err(wrap)
+    }
+
+    /// Puts the keys and the checkpoint of the original beside a copy. The lock must be held.
+    pub fn vouch(&self, beside: &Beside) -> Result<()> {
+        let known = scan::beside(&self.names)?;
+        let Some((keys, note)) = taken_over(&known, beside) else { return Ok(()) };
+        for (path, text) in [(self.names.verifier_keys(), keys), (self.names.checkpoint(), note)] {
+            folder::replace(&path, text.as_bytes(), true)
+                .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        }
+        Ok(())
     }
 
     /// Finds out who signs this log, and binds a fresh one to our key.

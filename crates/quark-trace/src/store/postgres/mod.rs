@@ -252,6 +252,18 @@ impl Store for PostgresStore {
         })
     }
 
+    fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {
+        if self.keys.is_some() {
+            return Ok(());
+        }
+        let vouched = self.place.writer().and_then(|mut connection| {
+            seal::vouch(&mut connection, columns::log_id(project), beside)?;
+            self.place.connections.give_back(connection);
+            Ok(())
+        });
+        vouched.map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))
+    }
+
     fn flush(&self) -> Result<()> {
         let Some(keys) = &self.keys else { return Ok(()) };
         let logs: Vec<_> =

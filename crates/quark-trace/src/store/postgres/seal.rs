@@ -12,7 +12,8 @@ use super::fault::{Fault, Moment};
 use super::statements as sql;
 use crate::error::{Error, Outcome};
 use crate::keys::Keyring;
-use crate::signer::Signer;
+use crate::signer::{Signer, taken_over};
+use crate::store::Beside;
 
 /// Signs the tree of `durable` and puts the checkpoint in place of the one before, unless that
 /// covers as much, or the log is signed by somebody else.
@@ -39,16 +40,39 @@ pub(super) fn seal(
             return other.map(drop).map_err(of_signer);
         }
     };
-    let origin = Note::parse(&note).and_then(|note| Checkpoint::parse(note.text()));
-    let origin = origin.map(|checkpoint| checkpoint.origin.as_str().to_owned()).ok();
     let verifier_keys = known.map_or_else(|| signer.verifier_keys(), str::to_owned);
-    let size = durable.size() as i64;
+    put(connection, log_id, &note, &verifier_keys)
+}
+
+/// Puts the keys and the checkpoint of the original beside a copy.
+pub(super) fn vouch(
+    connection: &mut Connection,
+    log_id: i64,
+    beside: &Beside,
+) -> Result<(), Fault> {
+    connection.begin(sql::BEGIN)?;
+    let rows = connection.rows(sql::SEALED, &[(&log_id, Type::INT8)]).map_err(before)?;
+    let known = rows.first().map(|row| Beside { keys: row.get(0), checkpoint: row.get(1) });
+    match known.and_then(|known| taken_over(&known, beside)) {
+        Some((keys, note)) => put(connection, log_id, note, keys),
+        None => {
+            connection.roll_back();
+            Ok(())
+        }
+    }
+}
+
+/// Puts a checkpoint in place and ends the transaction.
+fn put(connection: &mut Connection, log_id: i64, note: &str, keys: &str) -> Result<(), Fault> {
+    let checkpoint = Note::parse(note).and_then(|note| Checkpoint::parse(note.text()));
+    let origin = checkpoint.as_ref().ok().map(|checkpoint| checkpoint.origin.as_str());
+    let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size) as i64;
     let values: [Value<'_>; 5] = [
         (&log_id, Type::INT8),
         (&size, Type::INT8),
         (&note, Type::TEXT),
         (&origin, Type::TEXT),
-        (&verifier_keys, Type::TEXT),
+        (&keys, Type::TEXT),
     ];
     connection.rows(sql::SEAL, &values).map_err(before)?;
     connection.commit()

@@ -18,6 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Commit, Durability, Head, NewEntry, Plan, Row, Store};
 use crate::verify::{Code, Policy, Severity, Verdict, verify};
 
+mod vouching;
+
+pub use vouching::is_signed_elsewhere;
+use vouching::{Vouching, vouching};
+
 const OPERATION: &str = "copy the log";
 /// Entries and bytes handed over together.
 const BATCH: usize = 1000;
@@ -30,6 +35,9 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// over; what was handed over stays, and a later call goes on from there. Lines of `from` that have
 /// no entry must be sealed first. What is appended to `from` meanwhile is left to a later call.
 ///
+/// A target with a key signs the copy. One without takes over the checkpoint and the keys of the
+/// source, where their signature holds for what was copied: see [`is_signed_elsewhere`].
+///
 /// Reads the source three times and the target once.
 pub fn copy(
     from: &dyn Store,
@@ -37,7 +45,7 @@ pub fn copy(
     project: &ProjectId,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Head> {
-    let source = sound_source(from, project)?;
+    let (source, vouching) = sound_source(from, project)?;
     let present = to.head(project)?.unwrap_or_default().range;
     if present.size() > source.size() {
         let message = format!(
@@ -47,9 +55,12 @@ pub fn copy(
         );
         return Err(refuse(ErrorKind::Conflict { actual: present.size() }, &message));
     }
-    let survey = Survey::of(from, project, &source, &present)?;
+    let survey = Survey::of(from, project, &source, &present, vouching)?;
     hand_over(from, to, project, &survey, progress)?;
     check_target(to, project, &survey)?;
+    if let Some((_, beside)) = &survey.vouching {
+        to.vouch(project, beside)?;
+    }
     let head = to.seal(project)?.unwrap_or_default();
     if head.range.size() == survey.size && head.range.root() != survey.root {
         return Err(refuse(ErrorKind::Integrity("E-ROOT"), "the copy has another root"));
@@ -58,7 +69,7 @@ pub fn copy(
 }
 
 /// The tree that is copied: what the source has now, which must hold together.
-fn sound_source(from: &dyn Store, project: &ProjectId) -> Result<CompactRange> {
+fn sound_source(from: &dyn Store, project: &ProjectId) -> Result<(CompactRange, Option<Vouching>)> {
     let missing = |message| refuse(ErrorKind::NotFound, message).on(project.as_str());
     let head = from.head(project)?.ok_or_else(|| missing("there is no such project"))?;
     if head.range.size() == 0 {
@@ -80,7 +91,8 @@ fn sound_source(from: &dyn Store, project: &ProjectId) -> Result<CompactRange> {
         );
         return Err(refuse(ErrorKind::Integrity("E-ORDER"), &message));
     }
-    Ok(head.range)
+    let vouching = vouching(head.beside, head.range.size());
+    Ok((head.range, vouching))
 }
 
 /// The first finding that says that something was changed, as an error.
@@ -98,6 +110,8 @@ struct Survey {
     present: u64,
     size: u64,
     root: Digest,
+    /// What vouches for the source, as long as its root was not found to be another.
+    vouching: Option<Vouching>,
 }
 
 impl Survey {
@@ -106,13 +120,16 @@ impl Survey {
         project: &ProjectId,
         source: &CompactRange,
         present: &CompactRange,
+        vouching: Option<Vouching>,
     ) -> Result<Self> {
         let (size, root) = (source.size(), source.root());
-        let mut survey = Self { cuts: Vec::new(), present: present.size(), size, root };
+        let (cuts, present_size) = (Vec::new(), present.size());
+        let mut survey = Self { cuts, present: present_size, size, root, vouching };
         let (mut entries, mut bytes) = (0, 0);
         let mut last = present.size();
         let read = each_entry(from, project, size, &mut |range, _, object| {
             let size = range.size();
+            survey.vouching.take_if(|(at, _)| at.size == size && at.root != range.root());
             if size == present.size() && *range != *present {
                 let message = "the target has another history of this project";
                 return Err(refuse(ErrorKind::Integrity("E-FORK"), message));
