@@ -131,6 +131,49 @@ def failovers(folder: Path, count: int, seed: int) -> str:
     return totals.line(f"{SERVER_WRITERS} processes, {cancelled} waits cancelled before")
 
 
+def cancelled_waits(cluster: Cluster, seed: int) -> str:
+    """A commit that waits for a standby, and is cut short: told as unknown, never as success."""
+    cases = 0
+    with Totals("cancelled waits", seed).log() as keys:
+        for how in ("pg_cancel_backend", "pg_terminate_backend"):
+            for state in ("a new log", "a log with entries"):
+                url = new_database(cluster)
+                if state != "a new log":
+                    append_one(url, keys, "1")
+                told, lock = Told(), threading.Lock()
+                cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (nobody)'")
+                cluster.sql("SELECT pg_reload_conf()")
+                try:
+                    writer = Writer(told, lock, [url, str(keys), "2", "1", "sync"])
+                    while writer.process.poll() is None:
+                        # The making of the tables is cut short, too, where there are none yet.
+                        cluster.sql(f"SELECT {how}(pid) FROM pg_stat_activity "
+                                    "WHERE wait_event = 'SyncRep'")
+                        time.sleep(0.02)
+                    writer.end()
+                finally:
+                    cluster.sql("ALTER SYSTEM RESET synchronous_standby_names")
+                    cluster.sql("SELECT pg_reload_conf()")
+                if told.acknowledged or not told.errors:
+                    raise Fault(f"{how}, {state}: a wait that was cut short is told as success")
+                if [line.split()[2] for line in told.errors] != ["unknown"]:
+                    raise Fault(f"{how}, {state}: not told as unknown: {told.errors}")
+                append_one(url, keys, "2")
+                checked = check(url, keys)
+                if checked.exit_code != 0 or len(checked.ids) != len(set(checked.ids)):
+                    raise Fault(f"{how}, {state}: after trying again: {checked}")
+                cases += 1
+    return f"cancelled waits: {cases} ways, each told as unknown, tried again and there once"
+
+
+def append_one(url: str, keys: Path, seed: str) -> None:
+    told = Told()
+    writer = Writer(told, threading.Lock(), [url, str(keys), seed, "1", "sync"])
+    words = writer.end()
+    if not told.acknowledged:
+        raise Fault(f"an append failed: {words}")
+
+
 def cancel_waits(primary: Cluster, dice: random.Random) -> int:
     """Cancels commits that wait for the standby, which is stopped for a moment meanwhile."""
     primary.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")

@@ -1,6 +1,11 @@
 //! The PostgreSQL store against a real server, which `tools/with-postgres` starts.
 
 mod conformance;
+mod cuts;
+mod faults;
+mod fork;
+mod protection;
 mod schema;
 mod server;
 mod sharing;
+mod tampering;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use postgres::{Client, NoTls};
+use quark_trace::core::ledger::Kind;
 use quark_trace::keys::Keyring;
-use quark_trace::store::{PostgresStore, Store};
+use quark_trace::store::{Commit, Durability, NewEntry, PostgresStore, Store};
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
@@ -65,4 +66,36 @@ impl Drop for Schema {
 /// As a store of the contract.
 pub fn shared(store: PostgresStore) -> Arc<dyn Store> {
     Arc::new(store)
+}
+
+/// The URL of a standby that follows it.
+pub fn standby_url() -> String {
+    variable("QUARK_TRACE_TEST_POSTGRES_STANDBY")
+}
+
+/// Where certificates lie, and a small disk.
+pub fn folder() -> PathBuf {
+    variable("QUARK_TRACE_TEST_POSTGRES_FOLDER").into()
+}
+
+/// How often a record id is in the ledger.
+pub fn count(schema: &Schema, id: &str) -> i64 {
+    let query = "SELECT count(*) FROM qt_entry WHERE record_key = sha256($1)";
+    schema.client().query_one(query, &[&id.as_bytes()]).unwrap().get(0)
+}
+
+/// Appends a record with so many bytes that no compression makes fewer.
+pub fn append_large(store: &PostgresStore, id: &str, length: usize) -> quark_trace::Result<u64> {
+    let mut noise = String::with_capacity(length + 32);
+    while noise.len() < length {
+        noise.push_str(&uuid::Uuid::new_v4().simple().to_string());
+    }
+    let line = format!(
+        "{{\"record_id\": \"{id}\", \"project_id\": \"demo\", \"stage\": \"s\", \"timestamp\": \
+         \"t\", \"payload\": {{\"noise\": \"{noise}\"}}}}"
+    );
+    let new = NewEntry::new(Kind::Record, line.as_bytes());
+    let entries = [NewEntry { record_id: Some(id), ..new }];
+    let commit = Commit { entries: &entries, expected: None, durability: Durability::Sync };
+    store.append(&"demo".parse()?, &commit).map(|appended| appended.size)
 }

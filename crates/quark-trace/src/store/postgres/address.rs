@@ -4,6 +4,8 @@
 //! has it. A password is neither shown nor part of any error.
 
 use std::fmt;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use postgres::config::SslMode;
@@ -101,13 +103,39 @@ impl Address {
         let mut config = self.config.clone();
         config.notice_callback(notice);
         let tls = self.tls.connector()?;
-        config.connect(tls).map_err(|error| {
-            let mut fault = Fault::of(&error, Moment::Before);
-            if error.as_db_error().is_none() {
-                fault.message = format!("the server cannot be reached: {}", fault.message);
+        let limit = self.limit();
+        // The driver's own limit ends with the connection; the server's first word has none.
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let connect = move || drop(sender.send(config.connect(tls)));
+        let unreachable = |kind, why: String| {
+            let message = format!("the server cannot be reached: {why}");
+            Fault::new(kind, message, Outcome::NotWritten)
+        };
+        thread::Builder::new()
+            .name("quark-trace connect".to_owned())
+            .spawn(connect)
+            .map_err(|error| unreachable(ErrorKind::Io, error.to_string()))?;
+        match receiver.recv_timeout(limit) {
+            Ok(Ok(client)) => Ok(client),
+            Ok(Err(error)) if error.as_db_error().is_some() => {
+                Err(Fault::of(&error, Moment::Before))
             }
-            fault
-        })
+            Ok(Err(error)) => {
+                let fault = Fault::of(&error, Moment::Before);
+                Err(unreachable(fault.kind, fault.message))
+            }
+            Err(_) => {
+                let why = format!("it gave no answer within {} s", limit.as_secs());
+                Err(unreachable(ErrorKind::Io, why))
+            }
+        }
+    }
+
+    /// How long connecting may take: each host its time, and once more to let us in.
+    fn limit(&self) -> Duration {
+        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(1);
+        let each = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_WITHIN);
+        each.saturating_mul(hosts.saturating_add(1))
     }
 }
 

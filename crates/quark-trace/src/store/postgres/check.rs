@@ -126,9 +126,7 @@ impl Check {
         let fits = match (stored.record_key, &derived.record_key) {
             (Some(column), Some(key)) => StoredEntry::holds(column, key),
             (None, None) => true,
-            // The caller chose an id for a record that cannot be read.
-            (Some(_), None) => entry.kind.is_record(),
-            (None, Some(_)) => false,
+            _ => false,
         };
         if !fits {
             differs(sink, at, "the column record_key says otherwise than the record")?;

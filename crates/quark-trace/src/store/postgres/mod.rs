@@ -75,6 +75,8 @@ pub struct PostgresStore {
     keys: Option<Keyring>,
     read_only: bool,
     logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
+    /// The process that opened it; a forked child has a copy that is not its own.
+    process: u32,
 }
 
 /// The database, and whether its schema was found to be ours.
@@ -100,7 +102,8 @@ impl PostgresStore {
 
     fn at(address: Address) -> Self {
         let place = Place { connections: Connections::new(address), ready: AtomicBool::new(false) };
-        Self { place, keys: None, read_only: false, logs: Mutex::default() }
+        let (logs, process) = (Mutex::default(), std::process::id());
+        Self { place, keys: None, read_only: false, logs, process }
     }
 
     /// Signs checkpoints with this key.
@@ -289,6 +292,8 @@ impl Store for PostgresStore {
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         // Nobody is left to tell; `close` is for those who want to know.
-        let _ = self.flush();
+        if self.process == std::process::id() {
+            let _ = self.flush();
+        }
     }
 }

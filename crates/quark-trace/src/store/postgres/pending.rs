@@ -53,10 +53,10 @@ impl PendingEntry {
         }
         if let Some(id) = new.record_id {
             let key = record_key(id);
-            if !new.kind.is_record() || columns.record_key.is_some_and(|own| own != key) {
+            // The column must follow from the bytes, so that `verify` can tell when it was changed.
+            if columns.record_key != Some(key) {
                 return Err(other_id());
             }
-            columns.record_key = Some(key);
         }
         Ok(Self {
             kind: new.kind.as_str().to_owned(),
@@ -76,7 +76,7 @@ impl PendingEntry {
 }
 
 fn other_id() -> Error {
-    let message = "the id that the caller names is not that of the record";
+    let message = "the id that the caller names is not the one in the record";
     Error::new(ErrorKind::InvalidInput, "append to the log", message)
         .with_outcome(Outcome::NotWritten)
 }

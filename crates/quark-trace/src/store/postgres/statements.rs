@@ -102,7 +102,7 @@ pub(super) const SETTINGS: &str = "SELECT set_config(name, setting, false) FROM 
      AS ours (name, setting) WHERE name IN (SELECT s.name FROM pg_settings s)";
 
 /// Begins a transaction whatever the default of the server is.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Reads everything of one moment.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
