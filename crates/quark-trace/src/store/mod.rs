@@ -19,12 +19,16 @@ pub mod memory;
 mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
 pub use open::{OpenOptions, Password, is_url, open};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 /// Keeps the ledgers of projects.
 ///

@@ -57,6 +57,7 @@ pub fn is_url(word: &str) -> bool {
 /// | URL | store |
 /// |---|---|
 /// | `file:traces/`, `traces/`, `/data/traces` | a folder of files |
+/// | `sqlite:traces.db`, `sqlite:/data/traces.db` | a file of SQLite (feature `sqlite`) |
 /// | `postgres://user@host/database` | a PostgreSQL database (feature `postgres`) |
 ///
 /// Nothing is made, written or connected to before the first call that needs it.
@@ -65,6 +66,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
     match scheme.as_deref() {
         None => Ok(Arc::new(folder(url, rest, options)?)),
         Some("file") => Ok(Arc::new(folder(url, folder_of(rest), options)?)),
+        #[cfg(feature = "sqlite")]
+        Some("sqlite") => Ok(Arc::new(sqlite(rest, options)?)),
         #[cfg(feature = "postgres")]
         Some("postgres" | "postgresql") => Ok(Arc::new(postgres(url, options)?)),
         Some(other) => {
@@ -76,7 +79,16 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
 }
 
 /// What to give instead of a URL that names no store.
-const KNOWN: &str = "give a folder such as traces/ or file:traces/";
+const KNOWN: &str = "give a folder such as traces/, or a database such as sqlite:traces.db";
+
+#[cfg(feature = "sqlite")]
+fn sqlite(path: &str, options: OpenOptions) -> Result<super::SqliteStore> {
+    let mut store = super::SqliteStore::new(path)?;
+    if let Some(keys) = options.keys {
+        store = store.with_keys(keys);
+    }
+    Ok(if options.read_only { store.read_only() } else { store })
+}
 
 #[cfg(feature = "postgres")]
 fn postgres(url: &str, options: OpenOptions) -> Result<super::PostgresStore> {

@@ -1,0 +1,67 @@
+//! Deriving `qt_record` and `qt_number` from records, some time after these were appended.
+//!
+//! `qt_log.indexed` says up to which entry that was done. Who reads takes the index for entries
+//! before it and reads the others, so that nothing depends on when it was done.
+
+use quark_trace_core::ledger::Entry;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::columns::Columns;
+use super::connection::{commit, roll_back};
+use super::fault::Fault;
+use super::statements as sql;
+
+/// Entries that are done in one transaction; others wait that long for the lock.
+const AT_ONCE: i64 = 256;
+
+/// Derives some of what is missing of a log, in a short transaction; whether there is more to do.
+pub(super) fn catch_up(connection: &Connection, log_id: i64) -> Result<bool, Fault> {
+    connection.prepare_cached(sql::BEGIN)?.execute([])?;
+    match step(connection, log_id, AT_ONCE).and_then(|more| {
+        commit(connection)?;
+        Ok(more)
+    }) {
+        Ok(more) => Ok(more),
+        Err(fault) => {
+            roll_back(connection);
+            Err(fault)
+        }
+    }
+}
+
+/// Derives up to `limit` entries within a transaction; whether there is more to do.
+pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<bool, Fault> {
+    let end = connection
+        .prepare_cached(sql::END)?
+        .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?)))
+        .optional()?;
+    let Some((size, indexed)) = end.filter(|(size, indexed)| indexed < size) else {
+        return Ok(false);
+    };
+    let to = size.min(indexed.saturating_add(limit));
+    let mut entries = connection.prepare_cached(sql::UNINDEXED)?;
+    let mut insert_record = connection.prepare_cached(sql::INSERT_RECORD)?;
+    let mut insert_number = connection.prepare_cached(sql::INSERT_NUMBER)?;
+    let mut rows = entries.query((log_id, indexed, to))?;
+    while let Some(row) = rows.next()? {
+        let index: i64 = row.get(0)?;
+        let is_record = |line| Entry::parse(line).is_ok_and(|entry| entry.kind.is_record());
+        if !row.get_ref(1)?.as_blob().is_ok_and(is_record) {
+            continue;
+        }
+        let columns = Columns::of_record(row.get_ref(6)?.as_blob().unwrap_or_default());
+        insert_record.execute((
+            log_id,
+            index,
+            columns.record_key.as_ref().map(|key| &key.0[..]),
+            &columns.stage,
+            columns.at_us,
+            columns.numbers.as_ref().map(|numbers| numbers.len() as i64),
+        ))?;
+        for (path, value) in columns.numbers.iter().flatten() {
+            insert_number.execute((log_id, path, value, index))?;
+        }
+    }
+    connection.prepare_cached(sql::INDEXED)?.execute((log_id, to))?;
+    Ok(to < size)
+}

@@ -1,0 +1,197 @@
+//! Writing entries: one transaction, under the lock of the database.
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::entry::header_object;
+use quark_trace_core::ledger::{CompactRange, Kind};
+use rusqlite::Connection;
+
+use super::columns::log_id;
+use super::connection::{commit, roll_back};
+use super::edge::{Edge, range_of};
+use super::fault::Fault;
+use super::ids::{Admission, Tail};
+use super::pending::PendingEntry;
+use super::{index, statements as sql};
+use crate::error::ErrorKind;
+use crate::store::{Appended, NewEntry};
+
+/// Entries that may be without derived columns when a record id is looked up; the ids of these are
+/// kept in memory.
+const TAIL: u64 = 2048;
+
+/// What this handle knows of a log. None of it is believed without a look at the database.
+#[derive(Debug)]
+pub(super) struct LogState {
+    project: ProjectId,
+    pub log_id: i64,
+    /// Where our last write left the log.
+    edge: Option<Edge>,
+    /// Whether `edge` follows from a signed root or from the entries themselves.
+    proven: bool,
+    tail: Tail,
+}
+
+/// Where the database says that a log ends.
+struct End {
+    edge: Edge,
+    indexed: u64,
+    is_new: bool,
+}
+
+impl LogState {
+    pub fn new(project: &ProjectId) -> Self {
+        Self {
+            project: project.clone(),
+            log_id: log_id(project),
+            edge: None,
+            proven: false,
+            tail: Tail::default(),
+        }
+    }
+
+    /// The edge that this handle believes in, if it is proven.
+    pub fn proven_range(&self) -> Option<&CompactRange> {
+        self.edge.as_ref().filter(|_| self.proven).map(|edge| &edge.range)
+    }
+
+    /// Takes note of a tree that was proven.
+    pub fn prove(&mut self, range: &CompactRange) {
+        self.proven |= self.edge.as_ref().is_some_and(|edge| edge.range == *range);
+    }
+
+    /// The size that our last write left.
+    pub fn size(&self) -> Option<u64> {
+        self.edge.as_ref().map(|edge| edge.range.size())
+    }
+
+    /// Appends entries in a transaction of its own.
+    pub fn append(
+        &mut self,
+        connection: &Connection,
+        entries: &[PendingEntry<'_>],
+        expected: Option<u64>,
+    ) -> Result<Appended, Fault> {
+        connection.prepare_cached(sql::BEGIN)?.execute([])?;
+        let known = self.edge.take();
+        let written = self.write(connection, known, entries, expected).and_then(|written| {
+            if written.2 { commit(connection).map(|()| written) } else { Ok(written) }
+        });
+        roll_back(connection);
+        match written {
+            Ok((appended, edge, _)) => {
+                self.edge = Some(edge);
+                Ok(appended)
+            }
+            Err(fault) => {
+                self.tail = Tail::default();
+                Err(fault)
+            }
+        }
+    }
+
+    /// Gives last whether there is anything to commit.
+    fn write(
+        &mut self,
+        connection: &Connection,
+        known: Option<Edge>,
+        entries: &[PendingEntry<'_>],
+        expected: Option<u64>,
+    ) -> Result<(Appended, Edge, bool), Fault> {
+        let End { mut edge, mut indexed, is_new } = self.end(connection, known)?;
+        let size = edge.range.size();
+        if expected.is_some_and(|expected| expected != size) {
+            let message = format!("the log has {size} entries by now; look again and retry");
+            return Err(Fault::new(ErrorKind::Conflict { actual: size }, message));
+        }
+        let derives = size - indexed > TAIL && entries.iter().any(|entry| entry.once.is_some());
+        if derives {
+            index::step(connection, self.log_id, i64::MAX)?;
+            indexed = size;
+        }
+        let Admission { existing, fresh } =
+            self.tail.admit(connection, self.log_id, entries, indexed, size)?;
+        let header_object = header_object(&self.project);
+        let header = PendingEntry::of(&NewEntry::new(Kind::Log, &header_object))?;
+        let mut new: Vec<&PendingEntry<'_>> = Vec::with_capacity(fresh.len() + 1);
+        new.extend((size == 0).then_some(&header));
+        new.extend(fresh.iter().map(|place| &entries[*place]));
+        if !new.is_empty() {
+            if is_new {
+                let name = self.project.as_str();
+                connection.prepare_cached(sql::CREATE_LOG)?.execute((self.log_id, name))?;
+            }
+            self.insert(connection, &mut edge, &new)?;
+            self.tail.note(size, &new);
+        }
+        let wrote = !new.is_empty() || derives;
+        Ok((Appended { size: edge.range.size(), existing }, edge, wrote))
+    }
+
+    fn insert(
+        &self,
+        connection: &Connection,
+        edge: &mut Edge,
+        new: &[&PendingEntry<'_>],
+    ) -> Result<(), Fault> {
+        edge.load(connection, self.log_id, new.len() as u64)?;
+        let mut insert_object = connection.prepare_cached(sql::INSERT_OBJECT)?;
+        let mut insert_entry = connection.prepare_cached(sql::INSERT_ENTRY)?;
+        let mut full = Vec::new();
+        for entry in new {
+            let index = edge.range.size() as i64;
+            let digest = &entry.digest.0[..];
+            let object_id = match insert_object.execute((self.log_id, digest, &*entry.object))? {
+                0 => connection
+                    .prepare_cached(sql::OBJECT_ID)?
+                    .query_row((self.log_id, digest), |row| row.get(0))?,
+                _ => connection.last_insert_rowid(),
+            };
+            let leaf = &entry.leaf.0[..];
+            let kind: &str = &entry.kind;
+            insert_entry.execute((self.log_id, index, &entry.line, leaf, kind, object_id))?;
+            edge.push(entry.leaf, &mut full);
+        }
+        for tile in full {
+            let values = (self.log_id, tile.level, tile.n, tile.data);
+            connection.prepare_cached(sql::INSERT_TILE)?.execute(values)?;
+        }
+        let size = edge.range.size() as i64;
+        connection.prepare_cached(sql::MOVE)?.execute((self.log_id, size, edge.frontier()))?;
+        Ok(())
+    }
+
+    /// Reads where the log ends; what this handle knows is used when it is still so.
+    fn end(&mut self, connection: &Connection, known: Option<Edge>) -> Result<End, Fault> {
+        let mut statement = connection.prepare_cached(sql::END)?;
+        let mut rows = statement.query([self.log_id])?;
+        let Some(row) = rows.next()? else {
+            self.proven = true;
+            return Ok(End { edge: Edge::new(CompactRange::new()), indexed: 0, is_new: true });
+        };
+        if row.get_ref(0)?.as_bytes().ok() != Some(self.project.as_str().as_bytes()) {
+            return Err(Fault::corrupted(
+                "the row of qt_log with the number of this log is of another project",
+            ));
+        }
+        let size: i64 = row.get(1)?;
+        let frontier = row.get_ref(2)?.as_blob().unwrap_or_default();
+        let same = |known: &Edge| {
+            known.range.size() as i64 == size && known.frontier().as_slice() == frontier
+        };
+        let edge = match known.filter(same) {
+            Some(known) => known,
+            None => {
+                self.proven = false;
+                let range = range_of(size, frontier).ok_or_else(|| {
+                    Fault::corrupted("size and frontier in qt_log do not fit each other")
+                })?;
+                Edge::new(range)
+            }
+        };
+        let indexed = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(u64::MAX);
+        if indexed > edge.range.size() {
+            return Err(Fault::corrupted("the column indexed in qt_log is outside the log"));
+        }
+        Ok(End { edge, indexed, is_new: false })
+    }
+}

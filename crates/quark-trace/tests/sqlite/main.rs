@@ -1,0 +1,5 @@
+//! The SQLite store.
+
+mod conformance;
+mod folder;
+mod schema;
