@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -43,6 +44,12 @@ class Load:
             if time.monotonic() > limit:
                 raise Fault("nothing is acknowledged any more")
             time.sleep(0.005)
+
+    def wait_for_more_of_others(self, more: int, paused) -> None:
+        """As `wait_for_more`, while one process is stopped."""
+        self.wait_for_more(more)
+        if paused.poll() is not None:
+            raise Fault("the paused writer ended")
 
     def kill(self) -> None:
         for writer in self.writers:
@@ -129,6 +136,53 @@ def failovers(folder: Path, count: int, seed: int) -> str:
                     cluster.stop()
                     shutil.rmtree(cluster.data, ignore_errors=True)
     return totals.line(f"{SERVER_WRITERS} processes, {cancelled} waits cancelled before")
+
+
+def pauses(cluster: Cluster, trials: int, seed: int) -> str:
+    """Two writers, one of which is stopped at a random moment, overtaken, and goes on."""
+    dice = random.Random(seed)
+    totals = Totals("writers paused by SIGSTOP and resumed", seed)
+    overtaken = 0
+    while totals.done < trials:
+        several = min(50, trials - totals.done)
+        with totals.log() as keys:
+            url = new_database(cluster)
+            load = Load(url, keys, dice, "os,sync,patient", 2)
+            try:
+                load.wait_for_more(2)
+                for _ in range(several):
+                    paused = dice.choice(load.writers).process
+                    time.sleep(dice.uniform(0, 0.02))
+                    paused.send_signal(signal.SIGSTOP)
+                    before, limit = load.acknowledged(), time.monotonic() + dice.uniform(0.02, 0.2)
+                    while time.monotonic() < limit and load.acknowledged() < before + 5:
+                        time.sleep(0.005)
+                    overtaken += load.acknowledged() > before
+                    paused.send_signal(signal.SIGCONT)
+                load.wait_for_more(2)
+                overtaken += pause_with_lock(cluster, url, load)
+            finally:
+                load.kill()
+            totals.add(several, load.told, check(url, keys))
+    return totals.line(f"2 processes, overtaken {overtaken} times")
+
+
+def pause_with_lock(cluster: Cluster, url: str, load: Load) -> int:
+    """A writer that is stopped while it holds the lock loses it after ten seconds."""
+    name = url.rsplit("/", 1)[1]
+    for _ in range(200):
+        paused = load.writers[0].process
+        paused.send_signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        holds = cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE state = "
+                            f"'idle in transaction' AND datname = '{name}'")
+        if holds != "0":
+            load.wait_for_more_of_others(1, paused)
+            paused.send_signal(signal.SIGCONT)
+            return 1
+        paused.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
+    return 0
 
 
 def cancelled_waits(cluster: Cluster, seed: int) -> str:

@@ -3,6 +3,7 @@
 mod conformance;
 mod cuts;
 mod faults;
+mod filters;
 mod fork;
 mod protection;
 mod schema;

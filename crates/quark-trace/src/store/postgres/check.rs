@@ -14,6 +14,7 @@ use super::edge::{Edge, Tile};
 use super::fault::{Fault, Moment};
 use super::head::{Found, LogRow};
 use super::migrations::Schema;
+use super::numbers::Expected;
 use super::scan::StoredEntry;
 use super::statements as sql;
 use crate::store::Row;
@@ -33,6 +34,8 @@ pub(super) struct Check {
     /// Digests of the tiles that the entries make.
     tiles: BTreeMap<(i64, i64), Digest>,
     checkpoints: Vec<Stored>,
+    /// Numbers of the entries that came since the last look at the table.
+    numbers: Expected,
     /// Findings about the log, told at its end.
     found: Vec<String>,
 }
@@ -55,6 +58,7 @@ impl Check {
             next: 0,
             tiles: BTreeMap::new(),
             checkpoints: Vec::new(),
+            numbers: Expected::default(),
             found: Vec::new(),
         }
     }
@@ -98,7 +102,24 @@ impl Check {
         if !StoredEntry::holds(stored.leaf_hash, &leaf) {
             differs(sink, Some(stored.index), "the column leaf_hash is not the hash of the entry")?;
         }
+        if self.log.found.as_ref().is_some_and(|found| (stored.index as i64) < found.indexed) {
+            self.numbers.take(stored.index as i64, stored.line, stored.object);
+        }
         self.columns(stored, sink)
+    }
+
+    /// Compares the numbers of the entries that came with the table.
+    pub fn numbers(
+        &mut self,
+        connection: &mut Connection,
+        log_id: i64,
+        (from, to): (i64, i64),
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        let wrong = self.numbers.compare(connection, log_id, from, to)?;
+        let tell =
+            |(index, what): (i64, &'static str)| differs(sink, u64::try_from(index).ok(), what);
+        Ok(wrong.into_iter().try_for_each(tell))
     }
 
     fn columns(&self, stored: &StoredEntry<'_>, sink: Sink<'_>) -> ControlFlow<()> {
@@ -228,7 +249,8 @@ impl Check {
             Some(key.name()) == found.origin.as_deref()
                 && (!key.name().starts_with("l-") || key.name() == local.as_str())
         };
-        if !names.iter().all(ours) {
+        // Beside the key of the log there may be those of witnesses.
+        if !names.is_empty() && !names.iter().any(ours) {
             self.found.push("the columns origin and verifier_keys in qt_log do not fit".into());
         } else if sealed && found.origin.is_none() {
             self.found.push("the column origin in qt_log is empty".into());

@@ -10,7 +10,7 @@
 //! | `pending`, `columns` | encoded entries and the columns derived from them | write, check |
 //! | `queue`, `open_log` | callers that share a commit; one log as it is written | this file |
 //! | `admit`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
-//! | `seal` | checkpoints | open_log |
+//! | `seal`, `numbers` | checkpoints; the index of numbers | open_log |
 //! | `head`, `scan`, `check` | reading; comparing what is derived with the bytes | this file |
 //!
 //! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
@@ -37,6 +37,7 @@ mod edge;
 mod fault;
 mod head;
 mod migrations;
+mod numbers;
 mod open_log;
 mod pending;
 mod queue;
@@ -56,6 +57,7 @@ use pending::Pending;
 const APPEND: &str = "append to the log";
 const READ: &str = "read the log";
 const SEAL: &str = "sign a checkpoint";
+const INDEX: &str = "index the numbers of the log";
 
 /// Keeps projects in a PostgreSQL database.
 ///
@@ -124,6 +126,18 @@ impl PostgresStore {
     /// and for the test that prepares each statement.
     pub fn statements() -> &'static [&'static str] {
         statements::ALL
+    }
+
+    /// Takes up into the index of numbers whatever is not in it yet. Sealing, flushing and closing
+    /// do so for the last entries; this is for logs that grew by much at once.
+    pub fn index(&self, project: &ProjectId) -> Result<()> {
+        let log_id = columns::log_id(project);
+        let done = self.place.writer().and_then(|mut connection| {
+            numbers::catch_up(&mut connection, log_id, u64::MAX)?;
+            self.place.connections.give_back(connection);
+            Ok(())
+        });
+        done.map_err(|fault| fault.of_write(INDEX, self.place.connections.url()))
     }
 
     fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
@@ -268,11 +282,10 @@ impl Store for PostgresStore {
     }
 
     fn flush(&self) -> Result<()> {
-        let Some(keys) = &self.keys else { return Ok(()) };
         let logs: Vec<_> =
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        let sealed = logs.iter().map(|log| log.seal_unsealed(&self.place, keys));
-        sealed
+        let flushed = logs.iter().map(|log| log.flush(&self.place, self.keys.as_ref()));
+        flushed
             .fold(Ok(()), Result::and)
             .map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))
     }

@@ -14,13 +14,15 @@ use super::fault::Fault;
 use super::pending::{Pending, PendingEntry};
 use super::queue::{Caller, Queue};
 use super::write::{Target, Written};
-use super::{Place, seal, statements as sql};
+use super::{Place, numbers, seal, statements as sql};
 use crate::error::Result as CrateResult;
 use crate::keys::Keyring;
 use crate::store::Appended;
 
 /// While entries come a checkpoint is signed this often.
 const SEAL_EVERY: Duration = Duration::from_secs(1);
+/// Entries whose numbers are taken up on the way, at most: nobody should wait long for that.
+const TAKEN_UP: u64 = 10_000;
 /// So many appends take the lock at once after one that met another writer.
 const CROWDED: u32 = 8;
 
@@ -43,6 +45,8 @@ struct State {
     /// What was appended here and not sealed yet.
     unsealed: Option<CompactRange>,
     sealed_at: Option<Instant>,
+    /// Whether entries were appended here whose numbers nobody took up yet.
+    unindexed: bool,
 }
 
 impl OpenLog {
@@ -86,6 +90,7 @@ impl OpenLog {
             Ok((answers, edge)) => {
                 if answers.iter().any(Result::is_ok) {
                     state.unsealed = Some(edge.range.clone());
+                    state.unindexed = true;
                 }
                 state.edge = Some(edge);
                 answers
@@ -127,9 +132,18 @@ impl OpenLog {
         self.seal_own(place, keys, &mut state)
     }
 
-    /// Signs a checkpoint over what was appended here since the last one.
-    pub fn seal_unsealed(&self, place: &Place, keys: &Keyring) -> Result<(), Fault> {
-        self.seal_own(place, keys, &mut self.state())
+    /// Signs a checkpoint over what was appended here since the last one, and takes up its numbers.
+    pub fn flush(&self, place: &Place, keys: Option<&Keyring>) -> Result<(), Fault> {
+        let mut state = self.state();
+        if let Some(keys) = keys {
+            self.seal_own(place, keys, &mut state)?;
+        }
+        if std::mem::take(&mut state.unindexed) {
+            let mut connection = place.writer()?;
+            numbers::catch_up(&mut connection, self.log_id, TAKEN_UP)?;
+            place.connections.give_back(connection);
+        }
+        Ok(())
     }
 
     fn seal_own(&self, place: &Place, keys: &Keyring, state: &mut State) -> Result<(), Fault> {
@@ -153,6 +167,8 @@ impl OpenLog {
         if let Some(keys) = keys {
             seal::seal(&mut connection, keys, &self.project, self.log_id, &edge.range)?;
         }
+        numbers::catch_up(&mut connection, self.log_id, TAKEN_UP)?;
+        state.unindexed = false;
         place.connections.give_back(connection);
         state.unsealed = None;
         state.sealed_at = Some(Instant::now());

@@ -63,13 +63,17 @@ fn scan_part(
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
     let text = if plan.select == Select::Sheets { sql::SHEETS_PAGE } else { sql::PAGE };
-    let done = pages(connection, text, log_id(project), plan.from, |stored| {
-        let wanted = plan.select != Select::Records
-            || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
-        if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
-    })?;
-    let _ = done;
-    Ok(())
+    let mut page = Page::first(plan.from);
+    loop {
+        let flow = page.read(connection, text, log_id(project), |stored| {
+            let wanted = plan.select != Select::Records
+                || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
+            if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
+        })?;
+        if flow.is_break() || page.is_last {
+            return Ok(());
+        }
+    }
 }
 
 fn scan_all(
@@ -82,28 +86,49 @@ fn scan_all(
     let log_id = log_id(project);
     let mut check = Check::new(project, log, schema);
     check.load_checkpoints(connection, log_id)?;
-    let done = pages(connection, sql::PAGE, log_id, 0, |stored| {
-        check.entry(stored, sink)?;
-        sink(stored.row())
-    })?;
-    match done {
-        ControlFlow::Break(()) => Ok(()),
-        ControlFlow::Continue(()) => check.finish(connection, log_id, sink),
+    let mut page = Page::first(0);
+    while !page.is_last {
+        let from = page.next;
+        let mut flow = page.read(connection, sql::PAGE, log_id, |stored| {
+            check.entry(stored, sink)?;
+            sink(stored.row())
+        })?;
+        // Behind the last entry there should be no number either.
+        let to = if page.is_last { i64::MAX } else { page.next };
+        let from = if from == 0 { i64::MIN } else { from };
+        if flow.is_continue() {
+            flow = check.numbers(connection, log_id, (from, to), sink)?;
+        }
+        if flow.is_break() {
+            return Ok(());
+        }
     }
+    check.finish(connection, log_id, sink)
 }
 
-/// Passes all entries from `from` on to `each`, until it breaks off.
-fn pages(
-    connection: &mut Connection,
-    text: &'static str,
-    log_id: i64,
-    from: u64,
-    mut each: impl FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Fault> {
-    let (mut next, mut limit) = (i64::try_from(from).unwrap_or(i64::MAX), FIRST_PAGE);
-    loop {
+/// Entries that are asked for together.
+struct Page {
+    next: i64,
+    limit: i64,
+    is_last: bool,
+}
+
+impl Page {
+    fn first(from: u64) -> Self {
+        Self { next: i64::try_from(from).unwrap_or(i64::MAX), limit: FIRST_PAGE, is_last: false }
+    }
+
+    /// Passes the entries of this page to `each`, until it breaks off.
+    fn read(
+        &mut self,
+        connection: &mut Connection,
+        text: &'static str,
+        log_id: i64,
+        mut each: impl FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        let (from, limit) = (self.next, self.limit);
         let values: [Value<'_>; 3] =
-            [(&log_id, Type::INT8), (&next, Type::INT8), (&limit, Type::INT8)];
+            [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
         let mut rows = connection.stream(text, &values).map_err(before)?;
         let mut count = 0;
         while let Some(row) = rows.next().map_err(before)? {
@@ -124,12 +149,11 @@ fn pages(
                 return Ok(ControlFlow::Break(()));
             }
             count += 1;
-            next = index.saturating_add(1);
+            self.next = index.saturating_add(1);
         }
-        if count < limit {
-            return Ok(ControlFlow::Continue(()));
-        }
-        limit = (limit * 2).min(LARGEST_PAGE);
+        self.is_last = count < limit;
+        self.limit = (limit * 2).min(LARGEST_PAGE);
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -101,8 +101,10 @@ pub(super) const SETTINGS: &str = "SELECT set_config(name, setting, false) FROM 
      ('enable_seqscan', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off')) \
      AS ours (name, setting) WHERE name IN (SELECT s.name FROM pg_settings s)";
 
-/// Begins a transaction whatever the default of the server is.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Begins a transaction whatever the default of the server is. A process that stops while it holds
+/// the lock of a log is not waited for by all others for ever.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+     SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// Reads everything of one moment.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -181,6 +183,19 @@ pub(super) const TILE_PAGE: &str = "SELECT level, n, data FROM qt_tile \
 pub(super) const CHECKPOINTS: &str =
     "SELECT size, note FROM qt_checkpoint WHERE log_id = $1 ORDER BY size";
 
+/// How far numbers are taken up, and how far they could be.
+pub(super) const INDEXED: &str = "SELECT indexed, size FROM qt_log WHERE log_id = $1";
+
+/// Takes up the numbers of the entries from `$2` to `$3`, unless somebody else did.
+pub(super) const TAKE_UP: &str = "WITH moved AS (\
+       UPDATE qt_log SET indexed = $3 WHERE log_id = $1 AND indexed = $2 RETURNING log_id) \
+     INSERT INTO qt_number (log_id, idx, path, value) \
+     SELECT m.log_id, n.idx, n.path, n.value \
+     FROM moved m, unnest($4::int8[], $5::text[], $6::float8[]) AS n (idx, path, value)";
+
+pub(super) const NUMBERS: &str = "SELECT idx, path, value FROM qt_number \
+     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx, path";
+
 /// Every statement that can be prepared on its own.
 pub(super) const ALL: &[&str] = &[
     MIGRATIONS,
@@ -208,4 +223,7 @@ pub(super) const ALL: &[&str] = &[
     STRAY_OBJECTS,
     TILE_PAGE,
     CHECKPOINTS,
+    INDEXED,
+    TAKE_UP,
+    NUMBERS,
 ];
