@@ -56,14 +56,20 @@ impl Failure {
     }
 
     pub fn report(self) -> ExitCode {
-        let Self::Failed { message, help, code } = self else { return ExitCode::SUCCESS };
+        ExitCode::from(self.tell(None))
+    }
+
+    /// Says what failed, of which of several projects; gives the exit code.
+    pub fn tell(self, project: Option<&str>) -> u8 {
+        let Self::Failed { message, help, code } = self else { return 0 };
         let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        talk(format!("{error}error:{error:#} {message}"));
+        let whose = project.map(|id| format!("{}: ", visible(id))).unwrap_or_default();
+        talk(format!("{error}error:{error:#} {whose}{message}"));
         if let Some(help) = help {
             talk(format!("{hint}help:{hint:#} {help}"));
         }
-        ExitCode::from(code)
+        code
     }
 }
 
@@ -71,7 +77,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = match error.kind() {
             ErrorKind::Integrity(_) => TAMPERED,
-            ErrorKind::InvalidInput | ErrorKind::Unsupported => USAGE,
+            // What was typed or named cannot be accepted, however it is put.
+            ErrorKind::InvalidInput | ErrorKind::TooLarge | ErrorKind::Unsupported => USAGE,
             _ => FAILED,
         };
         let failure = Self::because(&error.to_string(), code);

@@ -8,6 +8,7 @@
 //! | `arguments` | what can be typed |
 //! | `environment` | the variables that are read, all of them |
 //! | `target` | which store and project are meant |
+//! | `input` | files that are named |
 //! | `output` | colours, tables, JSON, progress |
 //! | `failure` | errors and exit codes |
 //! | `verbs/` | one file a verb |
@@ -19,6 +20,7 @@ use clap::Parser;
 mod arguments;
 mod environment;
 mod failure;
+mod input;
 mod output;
 mod target;
 mod verbs;

@@ -103,6 +103,53 @@ fn three_is_wrong_usage() {
 }
 
 #[test]
+fn a_payload_over_a_limit_is_wrong_usage() {
+    let session = Session::with_demo();
+    let log = |payload: &str| {
+        fs::write(session.folder.join("payload.json"), payload).unwrap();
+        session.run(&["log", "traces", "demo", "s", "--payload", "@payload.json"])
+    };
+    log(&format!("{{\"text\": \"{}\"}}", "x".repeat(17 << 20))).fails(3, "the limit is");
+    let deep = |levels: usize| format!("{{\"a\": {}{}}}", "[".repeat(levels), "]".repeat(levels));
+    log(&deep(100_000)).fails(3, "nested");
+    log("{\"a\": 1").fails(3, "payload");
+    let before = session.run(&["history", "traces", "demo", "--json"]).done();
+    assert_eq!(before.lines().count(), 2, "nothing was written");
+    log(&format!("{{\"text\": \"{}\"}}", "x".repeat(15 << 20))).done();
+    log(&deep(100)).done();
+    session.run(&["verify", "traces", "demo"]).done();
+}
+
+#[test]
+fn one_project_that_cannot_be_copied_does_not_keep_the_others_from_it() {
+    let session = Session::with_demo();
+    for project in ["a", "b", "c"] {
+        for stage in ["one", "two", "three"] {
+            session.run(&["log", "traces", project, stage]).done();
+        }
+    }
+    // One row of b is missing.
+    let file = session.folder.join("traces/b_trace_log.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    let without: Vec<_> = text.lines().filter(|line| !line.contains("\"two\"")).collect();
+    fs::write(&file, without.join("\n") + "\n").unwrap();
+    let said = session.run(&["copy", "traces", "backup", "a", "nothing", "b", "c", "--json"]);
+    assert_eq!(said.code, 1, "the worst: {}", said.err());
+    assert!(said.err().contains("error: nothing: "), "{}", said.err());
+    assert!(said.err().contains("error: b: could not copy the log: "), "{}", said.err());
+    assert!(said.err().contains("entry 2"), "{}", said.err());
+    let done: Vec<serde_json::Value> =
+        said.out().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let done: Vec<_> = done.iter().map(|line| line["project_id"].as_str().unwrap()).collect();
+    assert_eq!(done, ["a", "c"]);
+    for project in ["a", "c"] {
+        session.run(&["verify", "backup", project, "--level", "L2"]).done();
+    }
+    session.run(&["verify", "backup", "b"]).fails(2, "there is no project");
+    session.run(&["copy", "traces", "backup", "a", "nothing", "c"]).fails(2, "error: nothing: ");
+}
+
+#[test]
 fn the_environment_stands_in_for_words() {
     let session = Session::with_demo();
     let (store, project) = (("QUARK_TRACE_STORE", "traces"), ("QUARK_TRACE_PROJECT", "demo"));

@@ -127,6 +127,12 @@ impl Error {
         self
     }
 
+    /// As [`Error::with_outcome`], where nobody nearer to the write has said it.
+    #[must_use]
+    pub fn or_outcome(self, outcome: Outcome) -> Self {
+        if self.0.outcome.is_some() { self } else { self.with_outcome(outcome) }
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -82,7 +82,7 @@ impl TraceLog {
     /// Writes the line of a record with a new id and the present time, without appending it.
     /// `payload` is a JSON object on one line.
     pub fn draft(&self, stage: &str, payload: &[u8]) -> Result<Record> {
-        Stage::check(stage)?;
+        check_stage(stage)?;
         let record_id = self.ids.lock().unwrap_or_else(PoisonError::into_inner).next()?;
         let mut line = Vec::with_capacity(192 + payload.len() + stage.len());
         let draft = Draft {
@@ -128,7 +128,7 @@ impl TraceLog {
     fn check_own(&self, record: &Record) -> Result<()> {
         let view = record.view();
         let named = view.project_id.to_str();
-        Stage::check(&view.stage.to_str())?;
+        check_stage(&view.stage.to_str())?;
         if named == self.project.as_str() {
             return Ok(());
         }
@@ -142,7 +142,9 @@ impl TraceLog {
 
     fn commit(&self, entries: &[NewEntry<'_>]) -> Result<Appended> {
         let commit = Commit { entries, expected: None, durability: self.durability };
-        self.store.append(&self.project, &commit)
+        let appended = self.store.append(&self.project, &commit);
+        // A store that does not say may have written.
+        appended.map_err(|error| error.or_outcome(Outcome::Unknown))
     }
 
     /// All records in the order of the log. A line that is no record is an error of kind
@@ -195,6 +197,10 @@ impl TraceLog {
         })?;
         Ok(found)
     }
+}
+
+fn check_stage(stage: &str) -> Result<()> {
+    Stage::check(stage).map_err(|fault| Error::from(fault).with_outcome(Outcome::NotWritten))
 }
 
 /// Random bytes for record ids, fetched for many at once.

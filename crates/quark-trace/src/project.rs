@@ -94,10 +94,10 @@ impl Project {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             other => return other,
         }
-        let known = Self::resume(log)?;
+        let known = Self::resume(log).map_err(unwritten)?;
         let differing = differing_content(&sheet, &known.sheet);
         // The file that a project began with still opens it after amendments.
-        let first = known.sheets()?.into_iter().next();
+        let first = known.sheets().map_err(unwritten)?.into_iter().next();
         if differing.is_empty()
             || first.is_some_and(|first| differing_content(&sheet, &first.sheet).is_empty())
         {
@@ -235,8 +235,9 @@ fn next_sheet(
 ) -> Result<FactSheet> {
     let mut attempts = 0;
     loop {
-        let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let sheet = make(last_sheet(log)?.map(|last| last.sheet))?;
+        let head = log.store().head(log.project()).map_err(unwritten)?;
+        let size = head.map_or(0, |head| head.range.size());
+        let sheet = make(last_sheet(log).map_err(unwritten)?.map(|last| last.sheet))?;
         let bytes = sheet.to_json_bytes();
         let entries = [NewEntry::new(Kind::Sheet, &bytes)];
         let commit =
@@ -245,9 +246,18 @@ fn next_sheet(
         match log.store().append(log.project(), &commit) {
             Err(error)
                 if matches!(error.kind(), ErrorKind::Conflict { .. }) && attempts < ATTEMPTS => {}
-            other => return other.map(|_| sheet),
+            // A store that does not say may have written.
+            other => {
+                let sheet = other.map(|_| sheet);
+                return sheet.map_err(|error| error.or_outcome(Outcome::Unknown));
+            }
         }
     }
+}
+
+/// An error from before anything was handed to the store.
+fn unwritten(error: Error) -> Error {
+    error.or_outcome(Outcome::NotWritten)
 }
 
 /// How often a sheet is tried again while others keep appending records.
@@ -275,7 +285,7 @@ fn check_same_project(sheet: &FactSheet, log: &TraceLog) -> Result<()> {
         sheet.project_id(),
         log.project().as_str()
     );
-    Err(Error::new(ErrorKind::InvalidInput, "bind sheet and log", message))
+    Err(unwritten(Error::new(ErrorKind::InvalidInput, "bind sheet and log", message)))
 }
 
 fn exists(log: &TraceLog) -> Error {

@@ -9,7 +9,7 @@ use quark_trace::core::sheet::{Amendment, FactSheet, template};
 use quark_trace::keys::Keyring;
 use quark_trace::store::{FileStore, MemoryStore, Store};
 use quark_trace::verify::{Level, Policy};
-use quark_trace::{ErrorKind, Project, TraceLog, copy, prove};
+use quark_trace::{ErrorKind, Outcome, Project, TraceLog, copy, prove};
 
 const AT: &str = "2026-01-02T03:04:05+00:00";
 
@@ -131,5 +131,26 @@ fn a_log_is_verified_and_read_while_it_grows() {
     });
     assert_eq!(log.history().unwrap().len(), 60_001);
     store.close().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_write_that_fails_while_reading_says_that_nothing_was_written() {
+    let (folder, stores) = stores();
+    let log = |project: &str| TraceLog::new(stores[0].clone(), project.parse().unwrap());
+    let mut project = Project::load(sheet(), log("demo")).unwrap();
+    let refused = Project::open(sheet(), log("other")).unwrap_err();
+    assert_eq!(refused.outcome(), Some(Outcome::NotWritten), "{refused}");
+    let stage = project.log("", &Payload::new()).unwrap_err();
+    assert_eq!(stage.outcome(), Some(Outcome::NotWritten), "{stage}");
+    let versions = project.sheets().unwrap();
+    let hex = versions[0].digest.to_string();
+    let object = folder.join("data/demo.qtlog/objects").join(&hex[..2]).join(&hex[2..]);
+    std::fs::write(object, "rubbish").unwrap();
+    let amended = project.amend(&amendment("Detect fraud sooner"), AT).unwrap_err();
+    assert_eq!(amended.kind(), ErrorKind::Corrupted, "{amended}");
+    assert_eq!(amended.outcome(), Some(Outcome::NotWritten), "{amended}");
+    let opened = Project::open(sheet(), log("demo")).unwrap_err();
+    assert_eq!(opened.outcome(), Some(Outcome::NotWritten), "{opened}");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -8,6 +8,7 @@ use quark_trace::core::visible::visible;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, TAMPERED, talk};
+use crate::input;
 use crate::output::{GOOD, Output};
 
 pub fn run(files: &[PathBuf], output: &Output) -> Result<u8, Failure> {
@@ -57,7 +58,7 @@ pub fn load(file: &Path, output: &Output) -> Result<FactSheet, Failure> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| {
+    input::read(file).map_err(|error| {
         let failure = Failure::failed(format!("could not read {}: {error}", file.display()));
         match error.kind() {
             std::io::ErrorKind::NotFound => {

@@ -1,19 +1,26 @@
 //! `copy`: projects from one store to another, to the same root.
 
+use std::sync::Arc;
+
 use quark_trace::copy::{copy, is_signed_elsewhere};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::visible::visible;
+use quark_trace::keys::Keyring;
+use quark_trace::store::Store;
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, TAMPERED};
 use crate::output::{GOOD, Output};
 use crate::target::{Access, keys, open_store, open_with};
 
 pub fn run(from: &str, to: &str, projects: &[String], output: &Output) -> Result<u8, Failure> {
     let source = open_store(from, Access::Read, output)?;
     let keys = keys(output);
-    let signed = open_with(to, Access::Write, keys.clone())?;
-    let unsigned = open_with(to, Access::Write, None)?;
+    let targets = Targets {
+        signed: open_with(to, Access::Write, keys.clone())?,
+        unsigned: open_with(to, Access::Write, None)?,
+        keys,
+    };
     let projects: Vec<ProjectId> = match projects {
         [] => source.projects()?,
         given => given
@@ -24,26 +31,61 @@ pub fn run(from: &str, to: &str, projects: &[String], output: &Output) -> Result
     if projects.is_empty() {
         return Err(Failure::failed(format!("there are no projects in {}", source.info().url)));
     }
+    let mut worst = 0;
     for project in &projects {
-        let elsewhere = match &keys {
-            Some(keys) => is_signed_elsewhere(source.as_ref(), signed.as_ref(), project, keys)?,
-            None => true,
-        };
-        let target = if elsewhere { &unsigned } else { &signed };
-        let bar = output.progress(1, "copying");
-        let head = copy(source.as_ref(), target.as_ref(), project, &mut |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        })?;
-        bar.finish_and_clear();
-        let (size, root) = (head.range.size(), head.range.root().to_string());
-        if output.json {
-            output.json(&json!({"project_id": project.as_str(), "size": size, "root": root}))?;
-        } else {
-            let project = visible(project.as_str());
-            output
-                .talk(format!("{GOOD}copied{GOOD:#}  {project}  {size} entries\nroot    {root}"))?;
+        match one(source.as_ref(), &targets, project, output) {
+            Ok(()) => {}
+            // Nobody reads what the others would say.
+            Err(Failure::BrokenPipe) => return Err(Failure::BrokenPipe),
+            // One that cannot be copied does not keep the others from it.
+            Err(failure) => worst = worse(worst, failure.tell(Some(project.as_str()))),
         }
     }
-    Ok(0)
+    Ok(worst)
+}
+
+/// The store to copy to, as it is opened for our logs and for those of others.
+struct Targets {
+    signed: Arc<dyn Store>,
+    unsigned: Arc<dyn Store>,
+    keys: Option<Keyring>,
+}
+
+impl Targets {
+    /// The one for a project; a log that another key signs keeps what vouches for it.
+    fn of(&self, source: &dyn Store, project: &ProjectId) -> Result<&dyn Store, Failure> {
+        let elsewhere = match &self.keys {
+            Some(keys) => is_signed_elsewhere(source, self.signed.as_ref(), project, keys)?,
+            None => true,
+        };
+        Ok(if elsewhere { self.unsigned.as_ref() } else { self.signed.as_ref() })
+    }
+}
+
+/// The exit code of both: what was tampered with comes before what failed.
+fn worse(one: u8, other: u8) -> u8 {
+    if one == TAMPERED || other == TAMPERED { TAMPERED } else { one.max(other) }
+}
+
+fn one(
+    source: &dyn Store,
+    targets: &Targets,
+    project: &ProjectId,
+    output: &Output,
+) -> Result<(), Failure> {
+    let target = targets.of(source, project)?;
+    let bar = output.progress(1, "copying");
+    let copied = copy(source, target, project, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let head = copied?;
+    let (size, root) = (head.range.size(), head.range.root().to_string());
+    if output.json {
+        output.json(&json!({"project_id": project.as_str(), "size": size, "root": root}))
+    } else {
+        let project = visible(project.as_str());
+        output.talk(format!("{GOOD}copied{GOOD:#}  {project}  {size} entries\nroot    {root}"))
+    }
 }

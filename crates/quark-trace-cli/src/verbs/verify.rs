@@ -7,6 +7,7 @@ use quark_trace::verify::{Finding, Level, Policy, Severity, Verdict, verify_with
 
 use super::value;
 use crate::failure::Failure;
+use crate::input;
 use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WARNING, shown};
 use crate::target::{Access, Target};
 
@@ -53,24 +54,53 @@ fn signed_size(target: &Target) -> Result<u64, Failure> {
     Ok(checkpoint.map_or(0, |checkpoint| checkpoint.size))
 }
 
+/// The keys that were given; a file or input without one is refused, because nothing would be
+/// pinned then.
 fn read_keys(given: &[String]) -> Result<Vec<VerifierKey>, Failure> {
     let mut keys = Vec::new();
     for text in given {
-        let source = value::source(text)?;
-        for line in String::from_utf8_lossy(&source).lines().filter(|line| !line.trim().is_empty())
-        {
-            let key = VerifierKey::parse(line.trim());
-            keys.push(key.map_err(|fault| Failure::usage(format!("--key: {fault}")))?);
+        let (what, source) = match text.strip_prefix('@') {
+            Some(file) => (format!("--key @{file}"), file_bytes("--key", Path::new(file))?),
+            None => ("--key".to_owned(), value::source(text)?),
+        };
+        let before = keys.len();
+        for (at, line) in String::from_utf8_lossy(&source).lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let key = VerifierKey::parse(line.trim()).map_err(|fault| {
+                Failure::usage(format!("{what}, line {}: {fault}", at + 1))
+                    .with_help("a verifier key is NAME+HASH+KEY, as in the file log.vkey of a log")
+            });
+            keys.push(key?);
+        }
+        if keys.len() == before {
+            return Err(Failure::usage(format!("{what}: there is no key in it"))
+                .with_help("without --key, the keys beside the log are used"));
         }
     }
     Ok(keys)
 }
 
+/// The checkpoint that was given. One that is none says nothing about the log.
 fn note(file: Option<&Path>) -> Result<Option<String>, Failure> {
     let Some(file) = file else { return Ok(None) };
-    let read = std::fs::read_to_string(file);
-    read.map(Some)
-        .map_err(|error| Failure::failed(format!("could not read {}: {error}", file.display())))
+    let text = String::from_utf8_lossy(&file_bytes("--checkpoint", file)?).into_owned();
+    match Note::parse(&text).and_then(|note| Checkpoint::parse(note.text())) {
+        Ok(_) => Ok(Some(text)),
+        Err(fault) => {
+            let message = format!("--checkpoint {}: it is {fault}", file.display());
+            Err(Failure::usage(message).with_help(
+                "give the file `checkpoint` of a log as it was, such as a kept copy of it",
+            ))
+        }
+    }
+}
+
+fn file_bytes(option: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+    input::read(file).map_err(|error| {
+        Failure::failed(format!("could not read {} for {option}: {error}", file.display()))
+    })
 }
 
 fn show(verdict: &Verdict, output: &Output) -> Result<(), Failure> {

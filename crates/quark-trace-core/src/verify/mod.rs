@@ -3,6 +3,7 @@
 //! A [`Verifier`] is fed with what a store holds, in order, and needs memory only for what it finds.
 //! It reads no clock and no file; whoever feeds it must pass on the bytes as they were found.
 
+mod notes;
 mod sheets;
 mod verdict;
 
@@ -11,7 +12,7 @@ pub use verdict::{Code, Counts, Finding, Level, Severity, Verdict};
 use crate::ids::ProjectId;
 use crate::ledger::entry::header_object;
 use crate::ledger::merkle::leaf_hash;
-use crate::ledger::{Checkpoint, CompactRange, Digest, Entry, Kind, Note, VerifierKey, dsse};
+use crate::ledger::{Checkpoint, CompactRange, Digest, Entry, Kind, VerifierKey, dsse};
 use sheets::Sheets;
 
 /// Where something stands among the records: line from 1, byte offset. Both 0 for what is no line.
@@ -94,49 +95,6 @@ impl<'p> Verifier<'p> {
         let known = policy.checkpoint.as_deref();
         verifier.known = known.and_then(|note| verifier.open(note, "the checkpoint you gave"));
         verifier
-    }
-
-    fn take_keys(&mut self, beside: Beside<'_>) {
-        if !self.keys.is_empty() {
-            self.verdict.pinned = true;
-        }
-        for line in beside.keys.unwrap_or_default().lines() {
-            match VerifierKey::parse(line) {
-                Ok(key) if !self.verdict.pinned => self.keys.push(key),
-                Ok(_) => {}
-                Err(fault) => {
-                    self.error(Code::Key, None, format!("a verifier key beside the log: {fault}"))
-                }
-            }
-        }
-    }
-
-    /// Reads a note and checks that one of the keys signed it.
-    fn open(&mut self, text: &str, what: &str) -> Option<Checkpoint> {
-        let checkpoint = match Note::parse(text).and_then(|note| Checkpoint::parse(note.text())) {
-            Ok(checkpoint) => checkpoint,
-            Err(fault) => {
-                self.error(Code::Sig, None, format!("{what} is {fault}"));
-                return None;
-            }
-        };
-        let key = self.keys.iter().find(|key| key.name() == checkpoint.origin.as_str());
-        let Some(key) = key else {
-            let message = format!("there is no key to check {what} of {} with", checkpoint.origin);
-            let severity = if self.verdict.pinned { Severity::Error } else { Severity::Unknown };
-            self.find(Code::Key, severity, None, Place::default(), message);
-            return Some(checkpoint);
-        };
-        match Checkpoint::open(text, key) {
-            Ok(_) => {
-                let key = key.to_string();
-                if !self.verdict.keys.contains(&key) {
-                    self.verdict.keys.push(key);
-                }
-            }
-            Err(fault) => self.error(Code::Sig, None, format!("{what}: {fault}")),
-        }
-        Some(checkpoint)
     }
 
     /// How many entries were taken.

@@ -34,7 +34,7 @@ impl Keyring {
     /// The file is PKCS #8 in PEM, so that `openssl pkey -in log.key -pubout` reads it.
     pub fn load_or_create(folder: &Path) -> Result<Self> {
         let path = folder.join(KEY_FILE);
-        match fs::read_to_string(&path) {
+        match read_plain(&path) {
             Ok(text) => Self::from_pem(folder, &path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Self::create(folder, &path)
@@ -73,7 +73,7 @@ impl Keyring {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(wrap(error)),
             _ => {
                 folder::sync_folder(folder).map_err(wrap)?;
-                let text = fs::read_to_string(path).map_err(wrap)?;
+                let text = read_plain(path).map_err(wrap)?;
                 Self::from_pem(folder, path, &text)
             }
         }
@@ -102,6 +102,15 @@ impl Keyring {
     fn signer_named(&self, name: &str) -> SignerKey {
         SignerKey::new(name, self.seed).expect("an origin and the word key are valid key names")
     }
+}
+
+/// Reads a key file, behind a link too: keys are often mounted so. A FIFO or device is refused
+/// before it is opened, because reading it may never end.
+fn read_plain(path: &Path) -> std::io::Result<String> {
+    if fs::metadata(path)?.is_file() {
+        return fs::read_to_string(path);
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a plain file"))
 }
 
 impl fmt::Debug for Keyring {
