@@ -1,5 +1,6 @@
 //! The PostgreSQL store against a real server, which `tools/with-postgres` starts.
 
+mod backup;
 mod conformance;
 mod cuts;
 mod faults;
