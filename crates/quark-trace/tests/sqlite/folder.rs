@@ -68,18 +68,26 @@ pub fn append(store: &dyn Store, id: &str) -> quark_trace::Result<u64> {
 
 pub type Ledger = Vec<(u64, Vec<u8>, Option<Vec<u8>>)>;
 
-/// Every entry with its object.
+/// Every entry with its object; nothing else may be there.
 pub fn ledger(store: &dyn Store) -> Ledger {
-    let mut rows = Vec::new();
-    let scanned = store.scan(&project(), &Plan::default(), &mut |row| {
-        let Row::Entry { index, line, object, .. } = row else {
-            panic!("nothing but entries was appended, the scan gave {row:?}")
-        };
-        rows.push((index, line.to_vec(), object.map(|object| object.into_owned())));
+    let found = try_ledger(store).unwrap();
+    assert_eq!(found.1, Vec::<String>::new());
+    found.0
+}
+
+/// Every entry with its object, and what else a scan tells.
+pub fn try_ledger(store: &dyn Store) -> quark_trace::Result<(Ledger, Vec<String>)> {
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    store.scan(&project(), &Plan::default(), &mut |row| {
+        match row {
+            Row::Entry { index, line, object, .. } => {
+                rows.push((index, line.to_vec(), object.map(|object| object.into_owned())));
+            }
+            other => told.push(format!("{other:?}")),
+        }
         ControlFlow::Continue(())
-    });
-    scanned.unwrap();
-    rows
+    })?;
+    Ok((rows, told))
 }
 
 /// As a store of the contract.

@@ -1,6 +1,7 @@
 //! What goes on beside the appends: flushing, sealing, deriving, and moving the write-ahead log into
 //! the database.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ const TICK: Duration = Duration::from_millis(5);
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 /// How long entries may lie without a checkpoint while others come.
 const SEAL_AFTER: Duration = Duration::from_secs(1);
+/// How long nothing is derived after somebody appended.
+const CALM: Duration = Duration::from_millis(50);
+/// Entries of which columns are derived in one transaction: beside appends, and when all are.
+const A_FEW: i64 = 128;
+const AT_ONCE: i64 = 8192;
 /// A longer write-ahead log is moved into the database.
 const LONG: u64 = 8 * 1024 * 1024;
 
@@ -56,6 +62,7 @@ impl SqliteStore {
 fn look_after(shared: &Arc<Shared>) {
     let mut mover = None;
     let mut looked_at = Instant::now();
+    let mut interrupted_at = None;
     while shared.wait_for_work(TICK) {
         if shared.writer().has_buffered() {
             // Stays buffered when it fails, and the next caller is told.
@@ -71,10 +78,14 @@ fn look_after(shared: &Arc<Shared>) {
             due.map(|(project, _)| project.clone()).collect()
         };
         for project in due {
-            if shared.seal_and_derive(&project).is_err() {
+            if shared.seal(&project).is_err() {
                 // Tried again later; closing the store tells the caller why.
                 shared.writer().unsealed.insert(project, Instant::now());
             }
+        }
+        if interrupted_at.is_none_or(|at: Instant| at.elapsed() >= CALM) {
+            let done = shared.derive_while_idle().unwrap_or_default();
+            interrupted_at = (!done).then(Instant::now);
         }
         if looked_at.elapsed() >= FLUSH_AFTER {
             looked_at = Instant::now();
@@ -89,9 +100,45 @@ fn is_over(since: Option<Instant>, limit: Duration) -> bool {
 }
 
 impl Shared {
-    /// Signs a checkpoint over what is in the log by now, which is flushed first, and derives what
-    /// is missing.
+    /// As [`Shared::seal`], and derives all that is missing.
     pub fn seal_and_derive(&self, project: &ProjectId) -> Result<(), Fault> {
+        self.seal(project)?;
+        let log_id = columns::log_id(project);
+        while index::catch_up(self.writer().connection(&self.place)?, log_id, AT_ONCE)?.is_some() {}
+        self.writer().underived.remove(project);
+        self.disk.note_written();
+        Ok(())
+    }
+
+    /// Derives a little at a time, until somebody appends, here or elsewhere; whether all is done.
+    /// While many records come none is derived: it costs as much as appending them.
+    fn derive_while_idle(&self) -> Result<bool, Fault> {
+        let mut sizes = HashMap::new();
+        loop {
+            let mut writer = self.writer();
+            if std::mem::take(&mut writer.appended) || self.work().stop {
+                return Ok(false);
+            }
+            let Some(project) = writer.underived.iter().next().cloned() else { return Ok(true) };
+            let connection = writer.connection(&self.place)?;
+            let left = index::catch_up(connection, columns::log_id(&project), A_FEW)?;
+            self.disk.note_written();
+            match left {
+                None => drop(writer.underived.remove(&project)),
+                Some(size) => {
+                    if sizes.insert(project, size).is_some_and(|before| before != size) {
+                        return Ok(false);
+                    }
+                }
+            }
+            drop(writer);
+            // Whoever waits for the lock gets it.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// Signs a checkpoint over what is in the log by now, which is flushed first.
+    fn seal(&self, project: &ProjectId) -> Result<(), Fault> {
         let log_id = columns::log_id(project);
         let sealed = {
             let mut writer = self.writer();
@@ -108,10 +155,6 @@ impl Shared {
             let connection = writer.connection(&self.place)?;
             seal(connection, keys, project, log_id, &range, proven)?;
             writer.prove(project, &range);
-            self.disk.note_written();
-        }
-        // In short steps, between which others append.
-        while index::catch_up(self.writer().connection(&self.place)?, log_id)? {
             self.disk.note_written();
         }
         Ok(())

@@ -81,12 +81,12 @@ fn judge_binding(project: &ProjectId, log: &LogRow, found: &Found, told: &mut To
     if !sealed && (found.origin.is_some() || found.verifier_keys.is_some()) {
         told.log("the rows of the log in qt_checkpoint are missing");
     }
-    if sealed && found.verifier_keys.is_none() {
-        told.log("the column verifier_keys in qt_log is empty");
-    }
     let keys = found.verifier_keys.as_deref().unwrap_or_default();
     let lines = keys.lines().count();
     let names = parse_keys(keys);
+    if sealed && names.is_empty() {
+        told.log("the column verifier_keys in qt_log holds no key");
+    }
     let ours = |key: &VerifierKey| {
         let local = Origin::local(key.public_key(), project);
         Some(key.name()) == found.origin.as_deref()

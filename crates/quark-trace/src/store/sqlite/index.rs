@@ -11,13 +11,15 @@ use super::connection::{commit, roll_back};
 use super::fault::Fault;
 use super::statements as sql;
 
-/// Entries that are done in one transaction; others wait that long for the lock.
-const AT_ONCE: i64 = 256;
-
-/// Derives some of what is missing of a log, in a short transaction; whether there is more to do.
-pub(super) fn catch_up(connection: &Connection, log_id: i64) -> Result<bool, Fault> {
+/// Derives up to `limit` entries in a transaction; gives the size of the log while there is more to
+/// do.
+pub(super) fn catch_up(
+    connection: &Connection,
+    log_id: i64,
+    limit: i64,
+) -> Result<Option<i64>, Fault> {
     connection.prepare_cached(sql::BEGIN)?.execute([])?;
-    match step(connection, log_id, AT_ONCE).and_then(|more| {
+    match step(connection, log_id, limit).and_then(|more| {
         commit(connection)?;
         Ok(more)
     }) {
@@ -29,14 +31,14 @@ pub(super) fn catch_up(connection: &Connection, log_id: i64) -> Result<bool, Fau
     }
 }
 
-/// Derives up to `limit` entries within a transaction; whether there is more to do.
-pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<bool, Fault> {
+/// As [`catch_up`], within a transaction.
+pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
     let end = connection
         .prepare_cached(sql::END)?
         .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?)))
         .optional()?;
     let Some((size, indexed)) = end.filter(|(size, indexed)| indexed < size) else {
-        return Ok(false);
+        return Ok(None);
     };
     let to = size.min(indexed.saturating_add(limit));
     let mut entries = connection.prepare_cached(sql::UNINDEXED)?;
@@ -63,5 +65,5 @@ pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<b
         }
     }
     connection.prepare_cached(sql::INDEXED)?.execute((log_id, to))?;
-    Ok(to < size)
+    Ok((to < size).then_some(size))
 }

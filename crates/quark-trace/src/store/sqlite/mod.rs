@@ -310,8 +310,8 @@ impl Store for SqliteStore {
             return Ok(());
         }
         let flushed = shared.flush_buffered();
-        let unsealed: Vec<ProjectId> = shared.writer().unsealed.keys().cloned().collect();
-        let sealed = unsealed.iter().map(|project| {
+        let sealed = shared.writer().unfinished();
+        let sealed = sealed.iter().map(|project| {
             shared.seal_and_derive(project).inspect_err(|_| {
                 shared.writer().unsealed.insert(project.clone(), std::time::Instant::now());
             })

@@ -77,7 +77,8 @@ impl Shared {
 
     fn is_idle(&self) -> bool {
         let writer = self.writer();
-        let pending = writer.has_buffered() || !writer.unsealed.is_empty();
+        let pending =
+            writer.has_buffered() || !writer.unsealed.is_empty() || !writer.underived.is_empty();
         !pending && self.disk.dirty_since().is_none()
     }
 }

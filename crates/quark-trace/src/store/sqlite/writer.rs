@@ -1,6 +1,6 @@
 //! The connection that writes, the logs it writes to, and what waits in memory to be written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use quark_trace_core::ids::ProjectId;
@@ -27,6 +27,10 @@ pub(super) struct Writer {
     logs: HashMap<ProjectId, LogState>,
     /// Logs that were appended to here and not sealed since, and since when.
     pub unsealed: HashMap<ProjectId, Instant>,
+    /// Logs of which columns may be missing.
+    pub underived: HashSet<ProjectId>,
+    /// Whether somebody appended since the thread looked.
+    pub appended: bool,
     buffered: HashMap<ProjectId, Vec<PendingEntry<'static>>>,
     buffered_bytes: usize,
     buffered_count: usize,
@@ -92,8 +96,10 @@ impl Writer {
             self.close();
         }
         let appended = appended?;
+        self.appended = true;
         if !self.unsealed.contains_key(project) {
             self.unsealed.insert(project.clone(), Instant::now());
+            self.underived.insert(project.clone());
         }
         Ok(appended)
     }
@@ -108,6 +114,7 @@ impl Writer {
         if self.buffered_count >= ENTRIES || self.buffered_bytes >= BYTES {
             return None;
         }
+        self.appended = true;
         let buffered = self.buffered.entry(project.clone()).or_default();
         for entry in entries {
             self.buffered_bytes += entry.object.len();
@@ -115,6 +122,11 @@ impl Writer {
             buffered.push(entry.kept());
         }
         Some(Appended { size: known + buffered.len() as u64, existing: Vec::new() })
+    }
+
+    /// Logs that were appended to here and are not sealed, or of which columns may be missing.
+    pub fn unfinished(&self) -> HashSet<ProjectId> {
+        self.unsealed.keys().chain(&self.underived).cloned().collect()
     }
 
     pub fn has_buffered(&self) -> bool {
