@@ -46,8 +46,26 @@ impl Files {
     }
 }
 
-/// The records first: the ledger must not be ahead of them on the medium.
+/// The records first: the ledger must not be ahead of them on the medium. Should a power cut make
+/// it so all the same, the entries without their lines are moved aside by the next writer.
 pub(super) fn sync_both(records: &File, ledger: &File) -> io::Result<()> {
+    begin_writing_back(ledger);
     records.sync_data()?;
     ledger.sync_data()
 }
+
+/// Has the system write out the end of a file while another one is flushed; the flush of this one
+/// then finds less to do. Only a hint: on Linux this advice begins to write what is dirty.
+fn begin_writing_back(file: &File) {
+    #[cfg(target_os = "linux")]
+    if let Ok(found) = file.metadata() {
+        let start = found.len().saturating_sub(END_OF_FILE);
+        let _ = rustix::fs::fadvise(file, start, None, rustix::fs::Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = file;
+}
+
+/// More than is appended between two flushes, mostly.
+#[cfg(target_os = "linux")]
+const END_OF_FILE: u64 = 1024 * 1024;
