@@ -8,6 +8,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use quark_trace::core::visible::{is_hidden, visible};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use crate::failure::{Failure, talk};
 
@@ -114,6 +115,34 @@ pub fn width() -> Option<usize> {
     Table::new().width().map(usize::from).filter(|_| is_terminal)
 }
 
+/// Breaks text at its words so that it fits the terminal with `before` columns left free on each
+/// line; a file or pipe gets it as it is.
+pub fn fitted(text: &str, before: usize) -> String {
+    match width() {
+        Some(columns) => broken(text, before, columns.saturating_sub(before).max(20)),
+        None => text.to_owned(),
+    }
+}
+
+fn broken(text: &str, before: usize, room: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.width();
+        if used > 0 && used + 1 + length > room {
+            used = 0;
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', before));
+        } else if used > 0 {
+            used += 1;
+            out.push(' ');
+        }
+        used += length;
+        out.push_str(word);
+    }
+    out
+}
+
 /// Keeps a column at the width of its content.
 pub fn fixed(table: &mut Table, columns: &[usize]) {
     let mut narrow = table.width().unwrap_or(u16::MAX) < 70;
@@ -154,4 +183,18 @@ fn escaped(text: &str, hides: impl Fn(char) -> bool) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_at_its_words() {
+        assert_eq!(broken("one two three", 2, 7), "one two\n  three");
+        assert_eq!(broken("one two", 0, 6), "one\ntwo");
+        assert_eq!(broken("a-word-that-is-too-long b", 1, 5), "a-word-that-is-too-long\n b");
+        assert_eq!(broken("\u{8a55}\u{4fa1} \u{8a55}", 0, 6), "\u{8a55}\u{4fa1}\n\u{8a55}");
+        assert_eq!(broken("", 3, 5), "");
+    }
 }

@@ -78,3 +78,18 @@ fn shows_lines_of_0_1_0_once_although_they_are_adopted_later() {
     assert!(follower.line().contains("new"), "the adopted line is not shown again");
     assert!(follower.is_silent());
 }
+
+#[cfg(unix)]
+#[test]
+fn ends_when_nobody_reads_it_although_nothing_comes() {
+    let session = Session::with_demo();
+    let mut command = session.command(&["tail", "-f", "-n", "1", "traces", "demo"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert!(line.contains("evaluation"), "{line}");
+    drop(reader);
+    // Fails by never ending.
+    assert!(child.wait().unwrap().success());
+}

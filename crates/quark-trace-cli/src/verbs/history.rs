@@ -93,17 +93,17 @@ impl Page<'_> {
             return Ok(());
         }
         if width().is_some_and(|columns| columns < NARROW) {
-            return self.rows.drain(..).try_for_each(|(number, row)| {
-                self.output.line(format!(
-                    "{STRONG}{}{STRONG:#} {FAINT}{}{FAINT:#} {}",
-                    entry(number),
-                    row.time,
-                    row.stage
-                ))?;
+            let rows = self.rows.drain(..).map(|(number, row)| {
                 let mut indented = table(&[]);
                 indented.add_row([row.payload]);
-                self.output.line(indented.trim_fmt())
+                let (number, payload) = (entry(number), indented.trim_fmt());
+                format!(
+                    "{STRONG}{number}{STRONG:#} {FAINT}{}{FAINT:#} {}\n{payload}",
+                    row.time, row.stage
+                )
             });
+            // Together, because each write to a terminal takes a while.
+            return self.output.line(rows.collect::<Vec<_>>().join("\n"));
         }
         let first = self.shown == self.rows.len();
         let mut table =

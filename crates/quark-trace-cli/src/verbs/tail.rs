@@ -60,7 +60,9 @@ impl Seen {
 fn follow_on(log: &TraceLog, mut seen: Seen, output: &Output) -> Result<u8, Failure> {
     let mut pause = PAUSE;
     loop {
-        std::thread::sleep(pause);
+        if !wait(pause) {
+            return Err(Failure::BrokenPipe);
+        }
         let began = Instant::now();
         let mut result = Ok(());
         let read = each_record(log, seen.next, |index, line| {
@@ -77,6 +79,31 @@ fn follow_on(log: &TraceLog, mut seen: Seen, output: &Output) -> Result<u8, Fail
         // A long log takes a while to read, and must not keep a processor busy.
         pause = PAUSE.max(began.elapsed() * 10);
     }
+}
+
+/// Waits until it is time to look again; `false` when nobody reads the output any more, which no
+/// write would tell as long as there is nothing to write.
+#[cfg(unix)]
+fn wait(pause: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let stdout = std::io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let told = pause.try_into().is_ok_and(|timeout| poll(&mut watched, Some(&timeout)).is_ok());
+    let [stdout] = &watched;
+    if told && stdout.revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+        return false;
+    }
+    // What cannot be watched answers at once.
+    if !told || !stdout.revents().is_empty() {
+        std::thread::sleep(pause);
+    }
+    true
+}
+
+#[cfg(not(unix))]
+fn wait(pause: Duration) -> bool {
+    std::thread::sleep(pause);
+    true
 }
 
 fn show(line: &[u8], output: &Output) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use quark_trace::verify::{Finding, Level, Policy, Severity, Verdict, verify_with
 use super::value;
 use crate::failure::Failure;
 use crate::input;
-use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WARNING, shown};
+use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WARNING, fitted, shown};
 use crate::target::{Access, Target};
 
 /// Findings of one severity that are shown; `--json` has all of them.
@@ -122,6 +122,7 @@ fn show(verdict: &Verdict, output: &Output) -> Result<(), Failure> {
         counts.records,
         counts.sheets
     ))?;
+    // Hashes and keys are left in one piece, so that they can be copied out of any terminal.
     if let Some(root) = verdict.root {
         output.line(format!("root    {root}"))?;
     }
@@ -137,11 +138,9 @@ fn show(verdict: &Verdict, output: &Output) -> Result<(), Failure> {
         output.line(format!("\n{FAINT}not proven at this level:{FAINT:#}"))?;
     }
     for finding in notes {
-        output.line(format!(
-            "{FAINT}  {}  {}{FAINT:#}",
-            finding.code.as_str(),
-            shown(&finding.message, 1000)
-        ))?;
+        let code = finding.code.as_str();
+        let message = fitted(&shown(&finding.message, 1000), code.len() + 4);
+        output.line(format!("{FAINT}  {code}  {message}{FAINT:#}"))?;
     }
     Ok(())
 }
@@ -153,13 +152,15 @@ fn of(verdict: &Verdict, severity: Severity) -> impl Iterator<Item = &Finding> {
 fn findings(verdict: &Verdict, severity: Severity, output: &Output) -> Result<(), Failure> {
     let style = if severity == Severity::Error { BAD } else { WARNING };
     for finding in of(verdict, severity).take(SHOWN) {
+        let code = finding.code.as_str();
         let place = match finding.place.line {
             0 => String::new(),
-            line => format!("  {FAINT}line {line}, byte {}{FAINT:#}", finding.place.offset),
+            line => format!("  line {line}, byte {}", finding.place.offset),
         };
-        let code = finding.code.as_str();
-        output
-            .line(format!("  {style}{code}{style:#}  {}{place}", shown(&finding.message, 1000)))?;
+        let text = fitted(&(shown(&finding.message, 1000) + &place), code.len() + 4);
+        let message = text.strip_suffix(&place).filter(|_| !place.is_empty());
+        let text = message.map_or(text.clone(), |rest| format!("{rest}{FAINT}{place}{FAINT:#}"));
+        output.line(format!("  {style}{code}{style:#}  {text}"))?;
     }
     let more = of(verdict, severity).count().saturating_sub(SHOWN);
     if more > 0 {

@@ -66,6 +66,16 @@ impl Lines {
         self.limit = limit;
     }
 
+    /// Counts the lines from `number` on, which come before the place where reading begins.
+    pub fn count_from(&mut self, number: u64) {
+        self.number = number;
+    }
+
+    /// How many lines come before the next.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Offset of the next line.
     pub fn offset(&self) -> u64 {
         self.offset

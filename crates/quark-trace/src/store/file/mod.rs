@@ -17,6 +17,7 @@
 //! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
 //! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
 //! | `scan`, `align` | reading rows, and pairing them again after tampering | this file |
+//! | `mark` | where a reader of records came to | scan |
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -38,6 +39,7 @@ pub(crate) mod folder;
 mod ids;
 mod lease;
 mod lines;
+mod mark;
 mod open_log;
 mod owed;
 mod pairs;
@@ -51,6 +53,7 @@ mod write;
 mod writer;
 
 use folder::Names;
+use mark::Mark;
 use open_log::OpenLog;
 use writer::Writer;
 
@@ -79,6 +82,8 @@ pub struct FileStore {
     read_only: bool,
     forked: bool,
     logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
+    /// Where readers of records came to.
+    marks: Mutex<HashMap<ProjectId, Mark>>,
 }
 
 impl FileStore {
@@ -91,6 +96,7 @@ impl FileStore {
             read_only: false,
             forked: false,
             logs: Mutex::default(),
+            marks: Mutex::default(),
         }
     }
 
@@ -142,6 +148,10 @@ impl FileStore {
 
     fn logs(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<OpenLog>>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Mark>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(&self, project: &ProjectId) -> Names {
@@ -227,7 +237,11 @@ impl Store for FileStore {
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.flush_buffered(project)?;
-        scan::scan(&self.names(project), plan, sink)
+        let mark = self.marks().get(project).copied();
+        if let Some(mark) = scan::scan(&self.names(project), plan, mark, sink)? {
+            self.marks().insert(project.clone(), mark);
+        }
+        Ok(())
     }
 
     /// The file of the name that 0.1.0 uses, without reading the log. Whether it is the last sheet

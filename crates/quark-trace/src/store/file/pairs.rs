@@ -60,6 +60,11 @@ impl Pairs {
         Ok(Self { ledger, records, limit, index, skim: false })
     }
 
+    /// Index of the next entry.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
     /// The next pair; `None` at the end or before a ledger line without LF.
     pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>> {
         let wrap = |error| Error::io(OPERATION, "reading", error);

@@ -10,6 +10,7 @@ use quark_trace_core::record::View;
 use super::align::Alignment;
 use super::folder::{self, Names};
 use super::lines::{Line, Lines};
+use super::mark::Mark;
 use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
 use crate::error::{Error, Result};
@@ -65,20 +66,27 @@ fn text(path: &std::path::Path) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// See [`crate::store::Store::scan`].
-pub(super) fn scan(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
+/// See [`crate::store::Store::scan`]. A reader of records begins at `mark` if that will do, and
+/// gives where it came to, if it came to the end.
+pub(super) fn scan(
+    names: &Names,
+    plan: &Plan,
+    mark: Option<Mark>,
+    sink: Sink<'_>,
+) -> Result<Option<Mark>> {
     wait_for_entries(names);
     match folder::open_read(&names.ledger()) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return scan_legacy(names, plan, sink);
+            return scan_legacy(names, plan, sink).map(|()| None);
         }
         Err(error) => {
             return Err(Error::io(OPERATION, names.ledger().display().to_string(), error));
         }
     }
-    let mut scan = Scan { names, plan, sink, sheet: None };
-    scan.run().map(drop)
+    let mark = mark.filter(|mark| mark.serves(plan, names));
+    let mut scan = Scan { names, plan, sink, sheet: None, mark, after: 0 };
+    scan.run().map(|_| scan.mark)
 }
 
 /// Files of quark-trace 0.1.0 alone: every line is loose.
@@ -101,11 +109,21 @@ struct Scan<'a> {
     sink: Sink<'a>,
     /// Object of the last sheet entry.
     sheet: Option<Digest>,
+    /// Where reading begins, and then where it ended.
+    mark: Option<Mark>,
+    /// Index behind the last record.
+    after: u64,
 }
 
 impl Scan<'_> {
     fn run(&mut self) -> Result<ControlFlow<()>> {
-        let mut pairs = Pairs::open(self.names)?;
+        let mut pairs = match self.mark.take() {
+            Some(mark) => {
+                self.after = mark.after;
+                mark.open(self.names)?
+            }
+            None => Pairs::open(self.names)?,
+        };
         pairs.skim = self.plan.select == Select::Records;
         while let Some(pair) = pairs.next_pair()? {
             match self.pair(&pair)? {
@@ -117,6 +135,9 @@ impl Scan<'_> {
                     return self.aligned(index, limit);
                 }
             }
+        }
+        if self.plan.select == Select::Records {
+            self.mark = Mark::behind(&pairs, self.names, self.after);
         }
         let torn = pairs.ledger.offset();
         if self.torn_ledger(torn)?.is_break() {
@@ -134,6 +155,7 @@ impl Scan<'_> {
     fn pair(&mut self, pair: &Pair<'_>) -> Result<Step> {
         if self.plan.select == Select::Records {
             let Some(line) = &pair.record else { return Ok(Step::Next) };
+            self.after = pair.index + 1;
             let place = Place { line: line.number, offset: line.offset };
             return Ok(self.emit(pair.index, pair.line, Some(line.bytes.into()), None, place));
         }
