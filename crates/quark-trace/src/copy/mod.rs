@@ -58,10 +58,12 @@ pub fn copy(
     let survey = Survey::of(from, project, &source, &present, vouching)?;
     hand_over(from, to, project, &survey, progress)?;
     check_target(to, project, &survey)?;
-    if let Some((_, beside)) = &survey.vouching {
-        to.vouch(project, beside)?;
+    let mut head = to.seal(project)?.unwrap_or_default();
+    // Behind the seal, since a checkpoint covers nothing that is not durable.
+    if let Some((_, beside)) = survey.vouching.filter(|_| !to.info().signs) {
+        to.vouch(project, &beside)?;
+        head.beside = to.beside(project)?.unwrap_or_default();
     }
-    let head = to.seal(project)?.unwrap_or_default();
     if head.range.size() == survey.size && head.range.root() != survey.root {
         return Err(refuse(ErrorKind::Integrity("E-ROOT"), "the copy has another root"));
     }

@@ -31,7 +31,7 @@ impl Drop for Place {
 /// Which stores there are to test with. PostgreSQL needs a server, which `tools/with-postgres`
 /// starts; the suite `postgres` runs these tests there.
 pub fn kinds() -> Vec<&'static str> {
-    let mut kinds = vec!["file", "memory"];
+    let mut kinds = vec!["file", "memory", "sqlite"];
     if cfg!(feature = "postgres") && std::env::var_os(SERVER).is_some() {
         kinds.push("postgres");
     }
@@ -86,6 +86,9 @@ pub fn place(kind: &'static str, keys: Option<Keyring>) -> Place {
             })
         }
         "file" => open(&format!("file:{}", folder.join("traces").display()), options).unwrap(),
+        "sqlite" => {
+            open(&format!("sqlite:{}", folder.join("trace.db").display()), options).unwrap()
+        }
         #[cfg(feature = "postgres")]
         "postgres" => open(&schema.as_ref().unwrap().url(), options).unwrap(),
         other => panic!("no store is called {other}"),

@@ -9,9 +9,10 @@ use quark_trace_core::ids::ProjectId;
 
 use super::connection::Open;
 use super::fault::Fault;
-use super::seal::{Sealed, seal};
+use super::seal::{self, Sealed, seal};
 use super::shared::{Shared, Work};
 use super::{SqliteStore, columns, index, paths};
+use crate::store::Beside;
 
 /// How often the thread looks round while there is something to do.
 const TICK: Duration = Duration::from_millis(5);
@@ -158,6 +159,18 @@ impl Shared {
             self.disk.note_written();
         }
         Ok(())
+    }
+
+    /// See [`crate::store::Store::vouch`].
+    pub fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<(), Fault> {
+        if self.keys.is_some() {
+            return Ok(());
+        }
+        let mut writer = self.writer();
+        seal::vouch(writer.connection(&self.place)?, columns::log_id(project), beside)?;
+        let written = self.disk.note_written();
+        drop(writer);
+        self.disk.wait(&self.place.path, written)
     }
 
     /// Moves a long write-ahead log into the database, so that it begins anew.

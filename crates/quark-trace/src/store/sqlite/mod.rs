@@ -284,6 +284,11 @@ impl Store for SqliteStore {
         self.head(project)
     }
 
+    fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {
+        self.check_writable()?;
+        self.shared.vouch(project, beside).map_err(|fault| self.of_write(SEAL, fault))
+    }
+
     fn scan(
         &self,
         project: &ProjectId,

@@ -3,7 +3,7 @@
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
-use quark_trace_core::ledger::{Checkpoint, CompactRange, Digest, VerifierKey};
+use quark_trace_core::ledger::{Checkpoint, CompactRange, Digest, Note, VerifierKey};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::{commit, roll_back};
@@ -12,7 +12,8 @@ use super::fault::Fault;
 use super::statements as sql;
 use crate::error::{Error, ErrorKind};
 use crate::keys::Keyring;
-use crate::signer::Signer;
+use crate::signer::{Signer, taken_over};
+use crate::store::Beside;
 
 /// What the database says of a log's end and of who vouches for it.
 #[derive(Debug)]
@@ -129,16 +130,45 @@ fn seal_within(
     let Some(note) = signer.sign(durable, sealed.note.as_deref(), &mut roots)? else {
         return Ok(());
     };
-    let size = durable.size() as i64;
+    let keys = sealed.keys.is_none().then(|| signer.verifier_keys());
+    put(connection, log_id, durable.size(), &note, keys.as_deref())
+}
+
+/// Puts a checkpoint in place of the one before, and the keys of a log that has none yet.
+fn put(
+    connection: &Connection,
+    log_id: i64,
+    size: u64,
+    note: &str,
+    keys: Option<&str>,
+) -> Result<(), Fault> {
+    let size = size as i64;
     connection.prepare_cached(sql::DROP_CHECKPOINTS)?.execute((log_id, size))?;
     connection.prepare_cached(sql::INSERT_CHECKPOINT)?.execute((log_id, size, note))?;
-    if sealed.keys.is_none() {
-        let keys = signer.verifier_keys();
+    if let Some(keys) = keys {
         let origin = keys.lines().next().and_then(|key| VerifierKey::parse(key).ok());
         let origin = origin.map(|key| key.name().to_owned());
         connection.prepare_cached(sql::BIND)?.execute((log_id, origin, keys))?;
     }
     Ok(())
+}
+
+/// Puts the keys and the checkpoint of the original beside a copy.
+pub(super) fn vouch(connection: &Connection, log_id: i64, beside: &Beside) -> Result<(), Fault> {
+    connection.prepare_cached(sql::BEGIN)?.execute([])?;
+    let done = vouch_within(connection, log_id, beside).and_then(|()| commit(connection));
+    roll_back(connection);
+    done
+}
+
+fn vouch_within(connection: &Connection, log_id: i64, beside: &Beside) -> Result<(), Fault> {
+    let Some(sealed) = Sealed::read(connection, log_id)? else { return Ok(()) };
+    let bound = sealed.keys.is_some();
+    let known = Beside { keys: sealed.keys, checkpoint: sealed.note };
+    let Some((keys, note)) = taken_over(&known, beside) else { return Ok(()) };
+    let checkpoint = Note::parse(note).and_then(|note| Checkpoint::parse(note.text()));
+    let Ok(checkpoint) = checkpoint else { return Ok(()) };
+    put(connection, log_id, checkpoint.size, note, (!bound).then_some(keys))
 }
 
 /// The roots that the entries have at these sizes, which rise.
