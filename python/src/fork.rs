@@ -3,8 +3,10 @@
 //! The package registers both functions with `os.register_at_fork`. The child never touches a lock
 //! of the parent: another thread may have held it at the moment of the fork.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use quark_trace::store::Store;
@@ -25,6 +27,49 @@ pub fn remember(store: &Arc<dyn Store>) {
     open.push(Arc::downgrade(store));
 }
 
+/// How many threads are at work in a store, and how many wait to fork. Atomics and no lock, which the
+/// child could not free.
+static AT_WORK: AtomicUsize = AtomicUsize::new(0);
+static FORKING: AtomicUsize = AtomicUsize::new(0);
+/// How long a fork waits for threads that are at work; one may wait for a server.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_micros(100);
+
+/// Runs without the GIL, and never while another thread forks: a child can use no library, such as
+/// SQLite, in whose midst another thread was at that moment.
+pub fn at_work<T: Send>(py: Python<'_>, act: impl Send + FnOnce() -> T) -> T {
+    py.detach(|| {
+        let _working = Working::begin();
+        act()
+    })
+}
+
+/// Whether a thread is about to fork, so that nothing may be begun with the GIL held.
+pub fn is_near() -> bool {
+    FORKING.load(Ordering::Acquire) > 0
+}
+
+struct Working;
+
+impl Working {
+    fn begin() -> Self {
+        loop {
+            AT_WORK.fetch_add(1, Ordering::AcqRel);
+            if !is_near() {
+                return Self;
+            }
+            AT_WORK.fetch_sub(1, Ordering::AcqRel);
+            sleep(MOMENT);
+        }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        AT_WORK.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 fn open_stores() -> Vec<Arc<dyn Store>> {
     let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.iter().filter_map(Weak::upgrade).collect()
@@ -34,8 +79,15 @@ fn open_stores() -> Vec<Arc<dyn Store>> {
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
     let stores = open_stores();
-    // A store that cannot write now keeps its buffer and tells its next caller.
-    py.detach(|| stores.iter().for_each(|store| drop(store.before_fork())));
+    FORKING.fetch_add(1, Ordering::AcqRel);
+    py.detach(|| {
+        let begun = Instant::now();
+        while AT_WORK.load(Ordering::Acquire) > 0 && begun.elapsed() < PATIENCE {
+            sleep(MOMENT);
+        }
+        // A store that cannot write now keeps its buffer and tells its next caller.
+        stores.iter().for_each(|store| drop(store.before_fork()));
+    });
 }
 
 /// Lets every store go on in the parent.
@@ -43,6 +95,7 @@ pub fn before_fork(py: Python<'_>) {
 pub fn after_fork_in_parent(py: Python<'_>) {
     let stores = open_stores();
     py.detach(|| stores.iter().for_each(|store| drop(store.after_fork())));
+    FORKING.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// Says that the other functions here are called at every fork.
@@ -55,5 +108,8 @@ pub fn told_of_forks() {
 #[pyfunction]
 pub fn after_fork_in_child() {
     quark_trace::process::remember();
+    // The threads that were counted are not in this process.
+    AT_WORK.store(0, Ordering::Release);
+    FORKING.store(0, Ordering::Release);
     GENERATION.fetch_add(1, Ordering::AcqRel);
 }

@@ -66,7 +66,7 @@ impl Log {
         act: impl Send + FnOnce(&Open) -> Result<T, Error>,
     ) -> PyResult<T> {
         let open = self.open().map_err(|error| self.raise(py, &error, doing))?;
-        py.detach(|| act(&open)).map_err(|error| self.raise(py, &error, doing))
+        fork::at_work(py, || act(&open)).map_err(|error| self.raise(py, &error, doing))
     }
 
     /// Encodes what was given to `log` and drafts its record.
@@ -113,10 +113,10 @@ impl Log {
         let entries = [NewEntry::new(Kind::Record, record.line())];
         let durability = self.shared.durability;
         let commit = Commit { entries: &entries, expected: None, durability };
-        let appended = match open.store.append_if_quick(&self.project, &commit) {
-            Some(appended) => appended,
-            None => py.detach(|| open.store.append(&self.project, &commit)),
-        };
+        let quick =
+            if fork::is_near() { None } else { open.store.append_if_quick(&self.project, &commit) };
+        let appended = quick
+            .unwrap_or_else(|| fork::at_work(py, || open.store.append(&self.project, &commit)));
         match appended {
             Ok(_) => Ok(TraceRecord::from_line(record.into_line())),
             Err(error) => {
@@ -225,7 +225,7 @@ impl Log {
             .map_err(|fault| raise_amendment(py, &fault))?;
         let at = quark_trace::clock::now();
         let open = self.open().map_err(|error| self.raise(py, &error, Doing::Writing))?;
-        let amended = py.detach(|| {
+        let amended = fork::at_work(py, || {
             let mut project = Project::resume(open.log.clone())?;
             project.amend(&amendment, &at).cloned()
         });

@@ -121,7 +121,7 @@ impl Store {
 
     /// The ids of the projects in the store.
     fn projects(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let found = self.shared.store().and_then(|store| py.detach(|| store.projects()));
+        let found = self.shared.store().and_then(|store| fork::at_work(py, || store.projects()));
         let projects = found.map_err(|error| exception(py, &error, Doing::Reading, ""))?;
         Ok(projects.iter().map(ToString::to_string).collect())
     }
@@ -134,23 +134,22 @@ impl Store {
         project_id: &str,
     ) -> PyResult<(u64, String)> {
         let project = parse_project(py, project_id)?;
-        let copied = self
-            .shared
-            .store()
-            .and_then(|from| py.detach(|| target.shared.take_copy(from.as_ref(), &project)));
+        let copied = self.shared.store().and_then(|from| {
+            fork::at_work(py, || target.shared.take_copy(from.as_ref(), &project))
+        });
         let head = copied.map_err(|error| exception(py, &error, Doing::Writing, project_id))?;
         Ok((head.range.size(), head.range.root().to_string()))
     }
 
     /// Makes everything durable and signs checkpoints.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        let flushed = self.shared.store().and_then(|store| py.detach(|| store.flush()));
+        let flushed = self.shared.store().and_then(|store| fork::at_work(py, || store.flush()));
         flushed.map_err(|error| exception(py, &error, Doing::Writing, ""))
     }
 
     /// Makes everything durable, signs checkpoints and frees the locks; the store can be used again.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let closed = self.shared.store().and_then(|store| py.detach(|| store.close()));
+        let closed = self.shared.store().and_then(|store| fork::at_work(py, || store.close()));
         closed.map_err(|error| exception(py, &error, Doing::Writing, ""))
     }
 

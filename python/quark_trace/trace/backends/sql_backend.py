@@ -50,7 +50,7 @@ class SqlBackend(LedgerBackend):
         self.durability = durability
         self.read_only = read_only
         self._keys = keys
-        self._open_database(url)
+        self._open_database(_lasting(url))
 
     def _open_database(self, url: str) -> None:
         self._connect(
@@ -73,6 +73,14 @@ class SqlBackend(LedgerBackend):
 
     def __repr__(self) -> str:
         return f"SqlBackend({self._store.url!r})"
+
+
+def _lasting(url: str) -> str:
+    """The URL with a path that means the same wherever the program goes, as with JsonBackend."""
+    scheme, _, path = url.partition(":")
+    if scheme.lower() != "sqlite" or not path or path.startswith((":", "/")):
+        return url
+    return f"sqlite:{os.path.abspath(path)}"
 
 
 def _without_password(url: str) -> str:
