@@ -42,9 +42,9 @@ class Row:
     count: int | None = None
     target_mib: float | None = None
     times: tuple[float, str] | None = None  # the target as a multiple of another candidate
-    def without_absent(self, absent: bool) -> "Row | None":
-        """The row as far as it can run; `absent`: there is no PostgreSQL."""
-        left = tuple(each for each in self.candidates if not (absent and each.needs_postgres))
+    def without_postgres(self) -> "Row | None":
+        """The row as far as it runs without a server."""
+        left = tuple(each for each in self.candidates if not each.needs_postgres)
         ours_is_there = left[:1] == self.candidates[:1]
         return replace(self, candidates=left) if ours_is_there else None
 

@@ -5,7 +5,8 @@ commands after `$ ` with their output below; what differs from run to run (ids, 
 masked on both sides, and a line `...` stands for any lines. The `sh` blocks of a document are one script,
 which must succeed. A `python` block runs in a folder of its own with a fresh fact sheet, because readers begin there.
 Commands about the checkout itself (make, cargo, pip) are only checked to name something that exists.
-Rust blocks run as documentation tests of the library.
+Rust blocks run as documentation tests of the library. A document that names the PostgreSQL server
+db.example.org runs against a real one, whose administrator runs its `sql` blocks.
 """
 
 import os
@@ -14,14 +15,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python/tests/backends"))
+
+from places import Absent, Server  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = Path(os.environ.get("QUARK_TRACE_COMMAND", REPOSITORY / "target/debug/quark-trace"))
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 RUN = {"sh", "console", "python"}
-KNOWN = RUN | {"rust", "text", "yaml", "json"}
+KNOWN = RUN | {"rust", "text", "yaml", "json", "sql"}
+SERVER_OF_THE_DOCUMENTS = "db.example.org"
 OF_THE_CHECKOUT = re.compile(r"^(make|cargo|pip|python3 -m pip|git) ")
 MASKS = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
@@ -66,13 +73,25 @@ def session(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL, started when the first document asks for it."""
+    running = Server()
+    yield running
+    running.stop()
+
+
 @pytest.mark.parametrize("path", with_examples(), ids=lambda path: path.name)
-def test_document(path, session, tmp_path):
-    script = ""
+def test_document(path, session, tmp_path, server, monkeypatch):
+    script, address = "", address_for(path, server, monkeypatch)
     for number, (language, line, body) in enumerate(blocks(path)):
         where = f"{path.relative_to(REPOSITORY)}:{line}"
         assert language in KNOWN, f"{where}: a block without a known language: {language!r}"
-        if language == "console":
+        body = body.replace(SERVER_OF_THE_DOCUMENTS, address)
+        if language == "sql":
+            for statement in filter(None, map(str.strip, body.split(";"))):
+                server.sql(statement)
+        elif language == "console":
             run_console(body, session, where)
         elif language == "sh":
             script += shell_script(body, where)
@@ -80,6 +99,21 @@ def test_document(path, session, tmp_path):
             run_python(body, tmp_path / f"python-{number}", where)
     if script:
         run_shell(script, session, path.name)
+
+
+def address_for(path: Path, server: Server, monkeypatch) -> str:
+    """Host and port of the server that a document is about; its password is in the environment."""
+    text = path.read_text(encoding="utf-8")
+    if SERVER_OF_THE_DOCUMENTS not in text:
+        return SERVER_OF_THE_DOCUMENTS
+    try:
+        url = urlsplit(server.url())
+    except Absent as reason:
+        pytest.skip(f"PostgreSQL: {reason}")
+    for kind, name in re.findall(r"^CREATE (ROLE|DATABASE) (\w+)", text, re.MULTILINE)[::-1]:
+        server.sql(f"DROP {kind} IF EXISTS {name}")
+    monkeypatch.setenv("PGPASSWORD", re.search(r"PGPASSWORD=(\S+)", text)[1])
+    return f"{url.hostname}:{url.port}"
 
 
 def run_console(body: str, folder: Path, where: str) -> None:
@@ -163,6 +197,6 @@ def test_the_masks_hide_nothing_else():
 def test_no_document_is_without_examples_by_accident():
     assert {path.name for path in with_examples()} >= {
         "README.md", "quickstart.md", "command-line.md", "verify-by-hand.md",
-        "adopting-0.1.0.md", "durability.md",
+        "adopting-0.1.0.md", "durability.md", "sql.md",
     }
     assert shutil.which("openssl"), "docs/verify-by-hand.md needs openssl"
