@@ -44,7 +44,8 @@ def main() -> None:
 
 def run_rows(options: argparse.Namespace) -> None:
     sizes = options.sizes or (QUICK_SIZES if options.quick else FULL_SIZES)
-    rows = [row for row in ROWS if options.only.lower() in row.title.lower()]
+    wanted = [text.lower() for text in options.only] or [""]
+    rows = [row for row in ROWS if any(text in row.title.lower() for text in wanted)]
     if any(candidate.needs_postgres for row in rows for candidate in row.candidates):
         SERVER.start()
     if SERVER.absent:
@@ -66,7 +67,8 @@ def run_rows(options: argparse.Namespace) -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Speed beside 0.1.0 and other logs, as ratios.")
     parser.add_argument("--quick", action="store_true", help="small logs, three runs of each")
-    parser.add_argument("--only", default="", metavar="TEXT", help="rows whose title holds TEXT")
+    parser.add_argument("--only", default=[], nargs="+", metavar="TEXT",
+                        help="rows whose title holds one of these texts")
     parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="logs of these sizes")
     return parser.parse_args()
 
@@ -79,10 +81,14 @@ def make_logs(size: int) -> None:
     made = [Candidate("", "ours.py", "prepare", store) for store in STORES]
     made += [Candidate("", program, "prepare") for program in ("sqlite_log.py", "postgres_log.py")]
     for candidate in made:
-        if not (candidate.needs_postgres and SERVER.absent):
-            if candidate.store == "postgres":
-                SERVER.create_database(log.name)
-            run(candidate, size, log)
+        if candidate.needs_postgres and SERVER.absent:
+            continue
+        if candidate.store != "file":
+            # Copies are of one key with their original, so that they are signed, too.
+            shutil.copytree(key_folder(log, "file"), key_folder(log, candidate.store))
+        if candidate.store == "postgres":
+            SERVER.create_database(log.name)
+        run(candidate, size, log)
     for program in GROWING:
         growing = growing_folder(size, program)
         shutil.copytree(log, growing)
