@@ -10,7 +10,10 @@ pytest.importorskip("mypy")
 
 PROGRAM = """
 import dataclasses
-from quark_trace import JsonBackend, Project, StorageBackend, TraceLog, TraceRecord
+from quark_trace import (
+    JsonBackend, Project, SqlBackend, StorageBackend, TraceLog, TraceRecord, copy_projects,
+    open_backend,
+)
 from quark_trace.exceptions import BackendWriteError
 
 with Project.open("sheet.yaml", JsonBackend("traces/", durability="sync")) as project:
@@ -28,6 +31,12 @@ class Own(StorageBackend):
     def load_all(self, project_id: str) -> list[TraceRecord]:
         return []
 
+
+with SqlBackend("sqlite:trace.db", durability="sync", read_only=True) as backend:
+    names: list[str] = backend.projects()
+anywhere: StorageBackend = open_backend("postgres://user@host/database", keys=False)
+size, root = copy_projects("traces/", anywhere, "demo")["demo"]
+both: tuple[int, str] = (size, root)
 
 try:
     TraceLog("p", Own()).log("s", a=1)

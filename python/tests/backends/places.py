@@ -33,10 +33,6 @@ class Place:
 
 
 def make_place(kind: str, folder: Path, server: "Server") -> Place:
-    try:
-        open_backend({"file": str(folder)}.get(kind, f"{kind}://u@h/d"), keys=False)
-    except ValueError as error:
-        raise Absent(str(error)) from error
     keys = folder.with_name(f"{folder.name}-keys")
     if kind == "file":
         return Place(kind, f"file:{folder / 'traces'}", keys)
