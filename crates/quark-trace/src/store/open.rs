@@ -79,7 +79,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
 }
 
 /// What to give instead of a URL that names no store.
-const KNOWN: &str = "give a folder such as traces/, or a database such as sqlite:traces.db";
+const KNOWN: &str = "give a folder such as traces/, or a database such as sqlite:traces.db or \
+                     postgres://user@host/database";
 
 #[cfg(feature = "sqlite")]
 fn sqlite(path: &str, options: OpenOptions) -> Result<super::SqliteStore> {
