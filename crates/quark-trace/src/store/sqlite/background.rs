@@ -2,6 +2,7 @@
 //! the database.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::connection::Open;
 use super::fault::Fault;
 use super::seal::{self, Sealed, seal};
 use super::shared::{Shared, Work};
-use super::{SqliteStore, columns, index, paths};
+use super::{SqliteStore, columns, index};
 use crate::store::Beside;
 
 /// How often the thread looks round while there is something to do.
@@ -25,8 +26,8 @@ const CALM: Duration = Duration::from_millis(50);
 /// Entries of which columns are derived in one transaction: beside appends, and when all are.
 const A_FEW: i64 = 128;
 const AT_ONCE: i64 = 8192;
-/// A longer write-ahead log is moved into the database.
-const LONG: u64 = 8 * 1024 * 1024;
+/// A write-ahead log of more pages is moved into the database.
+const LONG: u64 = 2048;
 
 impl SqliteStore {
     /// Starts the thread on the first append and wakes it when it sleeps.
@@ -175,8 +176,7 @@ impl Shared {
 
     /// Moves a long write-ahead log into the database, so that it begins anew.
     fn move_if_long(&self, mover: &mut Option<Open>) -> Result<(), Fault> {
-        let length = || std::fs::metadata(paths::wal(&self.place.path)).map_or(0, |log| log.len());
-        if length() < LONG {
+        if self.place.log_pages.load(Ordering::Relaxed) < LONG {
             return Ok(());
         }
         if mover.is_none() {
@@ -184,9 +184,11 @@ impl Shared {
         }
         let Some(mover) = mover else { return Ok(()) };
         let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-        // Most of it while others append, the rest under the lock.
+        // Most of it while others append, the rest under the lock. The file keeps its length: to
+        // write over it is cheaper than to make it longer.
         mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], busy)?;
-        mover.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy)?;
+        mover.query_row("PRAGMA wal_checkpoint(RESTART)", [], busy)?;
+        self.place.log_pages.store(0, Ordering::Relaxed);
         Ok(())
     }
 }

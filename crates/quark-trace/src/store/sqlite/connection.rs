@@ -8,7 +8,7 @@
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -34,13 +34,22 @@ pub(super) struct Place {
     pub url: String,
     /// How long to wait for other processes.
     pub patience: Duration,
+    /// How long the write-ahead log was after our last commit, in pages.
+    pub log_pages: Arc<AtomicU64>,
     process: u32,
     idle: Mutex<Vec<Open>>,
 }
 
 impl Place {
     pub fn new(path: PathBuf, url: String, patience: Duration) -> Self {
-        Self { path, url, patience, process: process::id(), idle: Mutex::default() }
+        Self {
+            path,
+            url,
+            patience,
+            log_pages: Arc::default(),
+            process: process::id(),
+            idle: Mutex::default(),
+        }
     }
 
     /// Whether this is a copy of a place in the memory of a child made by `fork`.
@@ -107,7 +116,7 @@ impl Place {
         self.check_process()?;
         paths::create_if_missing(&self.path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = Open::new(&self.path, flags, self.patience)?;
+        let mut open = Open::new(&self.path, flags, self.patience)?;
         if open.is_readonly(rusqlite::MAIN_DB)? {
             let message = "the file is write-protected; give this user the right to write it";
             return Err(Fault::new(ErrorKind::PermissionDenied, message));
@@ -125,6 +134,7 @@ impl Place {
             return Err(Fault::new(ErrorKind::Corrupted, message));
         }
         open.pragma_update(None, "synchronous", "NORMAL")?;
+        open.tell_pages(&self.log_pages)?;
         Ok(open)
     }
 
@@ -225,6 +235,19 @@ impl Open {
         let set_up = set_up(&mut connection, patience);
         let open = Self { connection: Some(connection), process: process::id() };
         set_up.map(|()| open)
+    }
+}
+
+impl Open {
+    /// Keeps in `pages` how long the write-ahead log is after each commit.
+    fn tell_pages(&mut self, pages: &Arc<AtomicU64>) -> Result<(), Fault> {
+        let pages = Arc::clone(pages);
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, length| {
+            pages.store(u64::try_from(length).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(())
     }
 }
 

@@ -68,6 +68,8 @@ impl Shared {
             work = if self.is_idle() {
                 self.wake.wait(work).unwrap_or_else(PoisonError::into_inner)
             } else {
+                // Comes round by itself; no append has to wake it.
+                work.sleeps = false;
                 self.wake.wait_timeout(work, tick).unwrap_or_else(PoisonError::into_inner).0
             };
         }
