@@ -38,10 +38,10 @@ impl Sealed {
         Ok(Some(Self { range, keys, note }))
     }
 
-    /// The last checkpoint, if one of the keys beside the log signed it.
-    fn checkpoint(&self) -> Option<Checkpoint> {
+    /// The last checkpoint, if one of these keys signed it.
+    fn checkpoint(&self, keys: Option<&str>) -> Option<Checkpoint> {
         let note = self.note.as_deref()?;
-        let keys = self.keys.as_deref()?.lines();
+        let keys = keys?.lines();
         keys.filter_map(|key| VerifierKey::parse(key).ok())
             .find_map(|key| Checkpoint::open(note, &key).ok())
     }
@@ -50,7 +50,7 @@ impl Sealed {
     /// can be told soon.
     pub fn check_soon(&self, connection: &Connection, log_id: i64) -> Result<(), Fault> {
         const SOON: u64 = 16 * 1024;
-        let Some(last) = self.checkpoint() else { return Ok(()) };
+        let Some(last) = self.checkpoint(self.keys.as_deref()) else { return Ok(()) };
         if last.size > self.range.size() {
             let message = format!(
                 "the log has {} entries and a checkpoint over {}; it was cut off, run \
@@ -124,7 +124,9 @@ fn seal_within(
     let Some(sealed) = Sealed::read(connection, log_id)? else { return Ok(()) };
     let Some(signer) = Signer::of(keys, project, sealed.keys.as_deref()) else { return Ok(()) };
     if !proven {
-        prove(connection, log_id, sealed.checkpoint().as_ref(), durable)?;
+        // By this key: somebody may have put another beside it.
+        let last = sealed.checkpoint(Some(&signer.verifier_keys()));
+        prove(connection, log_id, last.as_ref(), durable)?;
     }
     let mut roots = |sizes: &[u64]| roots_at(connection, log_id, sizes).map_err(as_error);
     let Some(note) = signer.sign(durable, sealed.note.as_deref(), &mut roots)? else {
