@@ -26,6 +26,8 @@ const CALM: Duration = Duration::from_millis(50);
 /// Entries of which columns are derived in one transaction: beside appends, and when all are.
 const A_FEW: i64 = 128;
 const AT_ONCE: i64 = 8192;
+/// How long whoever seals, flushes or closes derives; the rest is left to the next.
+const LONGEST: Duration = Duration::from_secs(2);
 /// A write-ahead log of more pages is moved into the database.
 const LONG: u64 = 2048;
 
@@ -102,13 +104,20 @@ fn is_over(since: Option<Instant>, limit: Duration) -> bool {
 }
 
 impl Shared {
-    /// As [`Shared::seal`], and derives all that is missing.
+    /// As [`Shared::seal`], and derives what is missing, as far as that takes no long time: nobody
+    /// who closes a store waits for what a reader can do without.
     pub fn seal_and_derive(&self, project: &ProjectId) -> Result<(), Fault> {
         self.seal(project)?;
-        let log_id = columns::log_id(project);
-        while index::catch_up(self.writer().connection(&self.place)?, log_id, AT_ONCE)?.is_some() {}
-        self.writer().underived.remove(project);
-        self.disk.note_written();
+        let (log_id, begun) = (columns::log_id(project), Instant::now());
+        while begun.elapsed() < LONGEST {
+            let mut writer = self.writer();
+            let left = index::catch_up(writer.connection(&self.place)?, log_id, AT_ONCE)?;
+            self.disk.note_written();
+            if left.is_none() {
+                writer.underived.remove(project);
+                break;
+            }
+        }
         Ok(())
     }
 
