@@ -105,7 +105,7 @@ fn main() {
              CREATE TABLE {schema}.bare (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body BYTEA NOT NULL)"
         ))
         .expect("a schema");
-    let url = format!("{url}?options=-c%20search_path%3D{schema}");
+    let url = format!("{url}?options=-c%20search_path%3D{schema}&sslmode=disable");
     let store = PostgresStore::new(&url).expect("a store");
     let project: ProjectId = "speed".parse().expect("an id");
     append(&store, &project, &lines(1));

@@ -91,6 +91,8 @@ CREATE INDEX qt_number_value ON qt_number (log_id, path, value, idx);
 pub(super) enum Schema {
     /// Nothing yet.
     Absent,
+    /// Steps are missing that this program knows.
+    Older,
     /// What this program knows; what is said of its migrations, if that was changed.
     Known { differs: Option<String> },
 }
@@ -122,6 +124,8 @@ pub(super) fn look(connection: &mut Connection) -> Result<Schema, Fault> {
     }
     if rows.is_empty() {
         differs = Some("the rows of qt_migration are missing".to_owned());
+    } else if differs.is_none() && rows.len() < ALL.len() {
+        return Ok(Schema::Older);
     }
     Ok(Schema::Known { differs })
 }

@@ -159,8 +159,8 @@ impl PostgresStore {
         &self,
         read: impl FnOnce(&mut Connection) -> Result<Option<T>, Fault>,
     ) -> Result<Option<T>> {
-        let found = self.place.reader().and_then(|reader| {
-            let Some((mut connection, _)) = reader else { return Ok(None) };
+        let found = self.place.known_reader().and_then(|reader| {
+            let Some(mut connection) = reader else { return Ok(None) };
             let found = read(&mut connection);
             self.place.connections.give_back(connection);
             found
@@ -176,7 +176,7 @@ impl Place {
         if self.ready.load(Ordering::Relaxed) {
             return Ok(connection);
         }
-        if migrations::look(&mut connection)? == Schema::Absent {
+        if matches!(migrations::look(&mut connection)?, Schema::Absent | Schema::Older) {
             migrations::migrate(&mut connection)?;
         }
         if let Schema::Known { differs: Some(what) } = migrations::look(&mut connection)? {
@@ -187,6 +187,14 @@ impl Place {
         Ok(connection)
     }
 
+    /// As [`Place::reader`], where the schema is not looked at again once it was found good.
+    fn known_reader(&self) -> Result<Option<Connection>, Fault> {
+        if self.ready.load(Ordering::Relaxed) {
+            return self.connections.take().map(Some);
+        }
+        Ok(self.reader()?.map(|(connection, _)| connection))
+    }
+
     /// A connection to a database with our tables, and what is said of them; `None` when there are
     /// none.
     fn reader(&self) -> Result<Option<(Connection, Schema)>, Fault> {
@@ -195,6 +203,9 @@ impl Place {
         if schema == Schema::Absent {
             self.connections.give_back(connection);
             return Ok(None);
+        }
+        if schema == (Schema::Known { differs: None }) {
+            self.ready.store(true, Ordering::Relaxed);
         }
         Ok(Some((connection, schema)))
     }

@@ -106,8 +106,9 @@ pub(super) const SETTINGS: &str = "SELECT set_config(name, setting, false) FROM 
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
      SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
-/// Reads everything of one moment.
-pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Reads everything of one moment, however long the reader takes over it.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+     SET LOCAL idle_in_transaction_session_timeout = 0";
 
 pub(super) const COMMIT: &str = "COMMIT";
 
