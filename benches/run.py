@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,8 @@ def main() -> None:
     options = parse_options()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
+    # So that a run that is stopped stops its server, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("run.py: stopped"))
     try:
         run_rows(options)
     finally:
