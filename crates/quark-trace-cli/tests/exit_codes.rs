@@ -60,6 +60,27 @@ fn a_backup_that_was_put_back_is_sealed_only_when_somebody_says_so() {
 }
 
 #[test]
+fn processes_that_sign_logs_of_one_name_at_the_same_time_all_get_a_signature() {
+    let session = Session::new();
+    let stores = ["a", "b", "c"];
+    for _ in 0..4 {
+        let start = |store: &&str| {
+            let mut command = session.command(&["log", store, "demo", "round", "--sync"]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let running: Vec<_> = stores.iter().chain(&stores).map(start).collect();
+        for child in running {
+            session::Said::from(child.wait_with_output().unwrap()).done();
+        }
+    }
+    for store in stores {
+        session.run(&["seal", store, "demo"]).done();
+        let said = session.run(&["verify", store, "demo", "--level", "L2"]).done();
+        assert!(said.contains("signed  9 of 9 entries"), "{said}");
+    }
+}
+
+#[test]
 fn two_is_incomplete_or_failed() {
     let session = Session::with_demo();
     let said = session.run(&["verify", "traces", "demo", "--level", "L3"]);
