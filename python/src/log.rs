@@ -9,7 +9,7 @@ use quark_trace::core::ledger::{Kind, VerifierKey};
 use quark_trace::core::sheet::{Amendment, FactSheet};
 use quark_trace::store::{Commit, NewEntry, Store};
 use quark_trace::verify::{Level, Policy};
-use quark_trace::{Error, ErrorKind, History, Project, Record, TraceLog, project, prove};
+use quark_trace::{Error, ErrorKind, History, Outcome, Project, Record, TraceLog, project, prove};
 
 use crate::arguments::{check_stage, encode_arguments, take_stage};
 use crate::errors::{Doing, exception, raise};
@@ -58,6 +58,15 @@ impl Log {
         exception(py, error, doing, self.project.as_str())
     }
 
+    /// A store that could not be opened was not written to either.
+    fn not_opened(&self, py: Python<'_>, error: Error, doing: Doing) -> PyErr {
+        let error = match doing {
+            Doing::Writing => error.or_outcome(Outcome::NotWritten),
+            _ => error,
+        };
+        self.raise(py, &error, doing)
+    }
+
     /// Runs without the GIL, since it may wait for disks and other processes.
     fn run<T: Send>(
         &self,
@@ -65,7 +74,7 @@ impl Log {
         doing: Doing,
         act: impl Send + FnOnce(&Open) -> Result<T, Error>,
     ) -> PyResult<T> {
-        let open = self.open().map_err(|error| self.raise(py, &error, doing))?;
+        let open = self.open().map_err(|error| self.not_opened(py, error, doing))?;
         fork::at_work(py, || act(&open)).map_err(|error| self.raise(py, &error, doing))
     }
 
@@ -96,7 +105,7 @@ impl Log {
             }
             Some(kwargs) => encode_arguments(&mut payload, kwargs)?,
         };
-        let open = self.open().map_err(|error| self.raise(py, &error, Doing::Writing))?;
+        let open = self.open().map_err(|error| self.not_opened(py, error, Doing::Writing))?;
         if let Err(refused) = encoded {
             let reason = refused.sentence();
             return Err(raise(
@@ -120,7 +129,8 @@ impl Log {
         match appended {
             Ok(_) => Ok(TraceRecord::from_line(record.into_line())),
             Err(error) => {
-                let raised = self.raise(py, &error, Doing::Writing);
+                // A store that does not say may have written.
+                let raised = self.raise(py, &error.or_outcome(Outcome::Unknown), Doing::Writing);
                 let record = TraceRecord::from_line(record.into_line());
                 raised.value(py).setattr("record", record)?;
                 Err(raised)
@@ -224,7 +234,7 @@ impl Log {
         let amendment = Amendment::parse(&fields, amended_by, reason)
             .map_err(|fault| raise_amendment(py, &fault))?;
         let at = quark_trace::clock::now();
-        let open = self.open().map_err(|error| self.raise(py, &error, Doing::Writing))?;
+        let open = self.open().map_err(|error| self.not_opened(py, error, Doing::Writing))?;
         let amended = fork::at_work(py, || {
             let mut project = Project::resume(open.log.clone())?;
             project.amend(&amendment, &at).cloned()
