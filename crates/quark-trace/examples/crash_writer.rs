@@ -29,7 +29,7 @@ use quark_trace::core::record::{Draft, View};
 use quark_trace::core::sheet::{FactSheet, template};
 use quark_trace::keys::Keyring;
 use quark_trace::store::{
-    self, Commit, Durability, NewEntry, OpenOptions, Plan, Row, Select, Store,
+    self, Commit, Durability, FileStore, NewEntry, OpenOptions, Plan, Row, Select, Store,
 };
 use quark_trace::verify::{Policy, verify};
 use quark_trace::{Error, ErrorKind, Outcome, Project, TraceLog};
@@ -62,9 +62,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn open(store: &str, keys: &str) -> Arc<dyn Store> {
+fn open(place: &str, keys: &str) -> Arc<dyn Store> {
     let keys = Keyring::load_or_create(Path::new(keys)).expect("a key");
-    store::open(store, OpenOptions { keys: Some(keys), ..OpenOptions::default() }).expect("a store")
+    if !place.contains(':') {
+        // Without the look that opening by URL takes first: what is wrong shows when it is used.
+        return Arc::new(FileStore::new(place).with_keys(keys));
+    }
+    store::open(place, OpenOptions { keys: Some(keys), ..OpenOptions::default() }).expect("a store")
 }
 
 fn project() -> ProjectId {
