@@ -69,3 +69,26 @@ fn handles_that_overtake_each_other_lose_nothing() {
     }
     assert_eq!(one.head(&"demo".parse().unwrap()).unwrap().unwrap().range.size(), 61);
 }
+
+/// Programs with one key that sign at the same moment: each sees what the one before it signed, also
+/// when it had to wait for that one.
+#[test]
+fn handles_that_sign_at_the_same_moment_do_not_refuse_each_other() {
+    const ROUNDS: usize = 25;
+    let schema = Schema::new();
+    let project = "demo".parse().unwrap();
+    std::thread::scope(|scope| {
+        for handle in 0..4 {
+            let (store, project) = (schema.open_signing(), &project);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    append(&store, &format!("{handle}-{round}")).unwrap();
+                    store.seal(project).unwrap();
+                }
+            });
+        }
+    });
+    let head = schema.open().head(&project).unwrap().unwrap();
+    assert_eq!(head.range.size() as usize, 1 + 4 * ROUNDS);
+    assert!(head.beside.checkpoint.unwrap().contains("\n101\n"), "the last seal covers all");
+}

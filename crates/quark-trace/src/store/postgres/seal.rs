@@ -25,6 +25,7 @@ pub(super) fn seal(
     durable: &CompactRange,
 ) -> Result<(), Fault> {
     connection.begin(sql::BEGIN)?;
+    connection.rows(sql::LOCK_SEAL, &[(&log_id, Type::INT8)]).map_err(before)?;
     let rows = connection.rows(sql::SEALED, &[(&log_id, Type::INT8)]).map_err(before)?;
     let columns = rows.first().map(|row| (row.get(0), row.get(1)));
     let (known, last): (Option<&str>, Option<&str>) = columns.unwrap_or_default();
@@ -51,6 +52,7 @@ pub(super) fn vouch(
     beside: &Beside,
 ) -> Result<(), Fault> {
     connection.begin(sql::BEGIN)?;
+    connection.rows(sql::LOCK_SEAL, &[(&log_id, Type::INT8)]).map_err(before)?;
     let rows = connection.rows(sql::SEALED, &[(&log_id, Type::INT8)]).map_err(before)?;
     let known = rows.first().map(|row| Beside { keys: row.get(0), checkpoint: row.get(1) });
     match known.and_then(|known| taken_over(&known, beside)) {

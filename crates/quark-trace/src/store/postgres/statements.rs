@@ -142,10 +142,15 @@ pub(super) const TILES: &str = "SELECT n, data FROM qt_tile \
 pub(super) const LINES: &str =
     "SELECT idx, entry FROM qt_entry WHERE log_id = $1 AND idx < $2 ORDER BY idx";
 
+/// Takes the lock under which checkpoints are signed. A statement that waits for a row reads all
+/// other tables as they were when it began (EvalPlanQual), so that what depends on the lock is read
+/// by the next one, [`SEALED`].
+pub(super) const LOCK_SEAL: &str = "SELECT FROM qt_log WHERE log_id = $1 FOR UPDATE";
+
 /// What a checkpoint must not contradict.
 pub(super) const SEALED: &str = "SELECT l.verifier_keys, \
      (SELECT c.note FROM qt_checkpoint c WHERE c.log_id = $1 ORDER BY c.size DESC LIMIT 1) \
-     FROM qt_log l WHERE l.log_id = $1 FOR UPDATE OF l";
+     FROM qt_log l WHERE l.log_id = $1";
 
 /// Puts a checkpoint in place of the one before; one that evidence is about stays.
 pub(super) const SEAL: &str = "WITH gone AS (\
@@ -216,6 +221,7 @@ pub(super) const ALL: &[&str] = &[
     LEAVES,
     TILES,
     LINES,
+    LOCK_SEAL,
     SEALED,
     SEAL,
     PAGE,
