@@ -6,6 +6,7 @@
 use pyo3::prelude::*;
 
 mod arguments;
+mod collector;
 mod decode;
 mod encode;
 mod errors;

@@ -12,6 +12,7 @@ use quark_trace::verify::{Level, Policy};
 use quark_trace::{Error, ErrorKind, History, Outcome, Project, Record, TraceLog, project, prove};
 
 use crate::arguments::{check_stage, encode_arguments, take_stage};
+use crate::collector::Paused;
 use crate::errors::{Doing, exception, raise};
 use crate::fork;
 use crate::record::TraceRecord;
@@ -158,9 +159,11 @@ impl Log {
         let records =
             history.records().iter().map(|range| TraceRecord::from_buffer(history.bytes(), range));
         let list = PyList::empty(py);
+        let paused = Paused::new(py)?;
         for record in records {
             list.append(Py::new(py, record)?)?;
         }
+        drop(paused);
         let Some(fault) = history.faults().first().filter(|_| strict) else { return Ok(list) };
         let more = match history.faults().len() - 1 {
             0 => String::new(),

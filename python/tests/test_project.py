@@ -1,5 +1,6 @@
 """Projects: opened twice, amended, verified, proven, closed."""
 
+import gc
 import hashlib
 import json
 import os
@@ -293,3 +294,20 @@ def test_private_files_are_private(project: Project, tmp_path: Path) -> None:
 def test_the_sheet_file_is_in_the_form_of_the_original(project: Project, tmp_path: Path) -> None:
     text = (tmp_path / "data" / "demo_fact_sheet.json").read_text()
     assert text == json.dumps(project.fact_sheet.to_json(), indent=2)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_reading_leaves_the_garbage_collector_as_it_was(project: Project, enabled: bool) -> None:
+    project.log("s")
+    try:
+        if not enabled:
+            gc.disable()
+        assert len(project.history()) == 1
+        assert gc.isenabled() == enabled
+        log_file = next(Path(project._tracer.backend.path).glob("*_trace_log.jsonl"))
+        log_file.write_text(log_file.read_text() + "no record\n")
+        with pytest.raises(BackendError):
+            project.history()
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
