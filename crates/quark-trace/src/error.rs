@@ -101,6 +101,7 @@ impl Error {
                 ErrorKind::PermissionDenied
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::StorageFull,
+            io::ErrorKind::WouldBlock => ErrorKind::Busy,
             _ => ErrorKind::Io,
         };
         Self::new(kind, operation, source.to_string()).on(subject).caused_by(source)

@@ -17,6 +17,31 @@ const OPERATION: &str = "sign a checkpoint";
 /// Works out the roots that a log has at earlier sizes, in rising order; `None` where it is shorter.
 pub(crate) type RootsAt<'r> = &'r mut dyn FnMut(&[u64]) -> Result<Vec<Option<Digest>>>;
 
+/// What lies beside a log that is to be signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Before<'n> {
+    /// Its last checkpoint.
+    By(&'n str),
+    /// None yet; this process began the log, or nobody can tell who did.
+    Begun,
+    /// None, although whoever begins a log signs it at once: the checkpoint was removed, or a crash
+    /// came in between.
+    Missing,
+}
+
+impl<'n> Before<'n> {
+    pub fn of(last: Option<&'n str>) -> Self {
+        last.map_or(Self::Begun, Self::By)
+    }
+
+    fn last(self) -> Option<&'n str> {
+        match self {
+            Self::By(note) => Some(note),
+            Self::Begun | Self::Missing => None,
+        }
+    }
+}
+
 /// The key that signs the checkpoints of one log.
 #[derive(Debug)]
 pub struct Signer {
@@ -45,19 +70,19 @@ impl Signer {
         format!("{}\n", self.key.verifier())
     }
 
-    /// Signs the tree of `durable`, whose entries are on the medium. `last` is the checkpoint that
-    /// lies beside the log. `None` when there is nothing new to sign.
+    /// Signs the tree of `durable`, whose entries are on the medium. `before` is what lies beside the
+    /// log. `None` when there is nothing new to sign.
     ///
     /// What is signed is noted beside the key before this returns, so that neither an old backup
     /// nor a copy gets a second signature over another history.
     pub(crate) fn sign(
         &self,
         durable: &CompactRange,
-        last: Option<&str>,
+        before: Before<'_>,
         roots_at: RootsAt<'_>,
     ) -> Result<Option<String>> {
         let Some(next) = Checkpoint::of(&self.origin, durable) else { return Ok(None) };
-        let last = last.map(parse).transpose()?;
+        let last = before.last().map(parse).transpose()?;
         if let Some(last) = &last {
             if last.size == next.size && last.root != next.root {
                 let message = format!(
@@ -73,7 +98,8 @@ impl Signer {
         }
         let last = last.map(|last| Tip { size: last.size, root: last.root });
         let tip = Tip { size: next.size, root: next.root };
-        self.keys.note_signed(&self.origin, last, tip, roots_at)?;
+        let found = matches!(before, Before::Missing);
+        self.keys.note_signed(&self.origin, last, tip, found, roots_at)?;
         Ok(Some(next.sign(&self.key)))
     }
 }
@@ -88,18 +114,24 @@ impl Signer {
 pub fn begin_epoch(log: &TraceLog, keys: &Keyring, reason: &str) -> Result<Record> {
     let refuse = |message: &str| Error::new(ErrorKind::Unsupported, "begin a new epoch", message);
     let beside = log.store().beside(log.project())?.unwrap_or_default();
-    let note = beside.checkpoint.as_deref().ok_or_else(|| {
-        refuse("the log has no checkpoint to go on from; `quark-trace seal` signs the first")
-    })?;
     let signer = Signer::of(keys, log.project(), beside.keys.as_deref())
         .ok_or_else(|| refuse("the log is signed with a key that is not here"))?;
-    let from = Checkpoint::open(note, signer.key.verifier())
-        .map_err(|fault| refuse(&format!("the checkpoint beside the log: {fault}")))?;
+    let from = match beside.checkpoint.as_deref() {
+        Some(note) => {
+            let opened = Checkpoint::open(note, signer.key.verifier())
+                .map_err(|fault| refuse(&format!("the checkpoint beside the log: {fault}")))?;
+            Tip { size: opened.size, root: opened.root }
+        }
+        None => {
+            let range = log.store().head(log.project())?.unwrap_or_default().range;
+            Tip { size: range.size(), root: range.root() }
+        }
+    };
     let signed = keys.signed(&signer.origin)?;
     if signed.is_empty() || signed.contains(&(from.size, from.root)) {
         return Err(refuse(
-            "this key has signed nothing after the last checkpoint here; `quark-trace seal` goes \
-             on without a new epoch",
+            "this key has signed no other history of this project; `quark-trace seal` goes on \
+             without a new epoch",
         ));
     }
     let elsewhere: Vec<Payload> = signed

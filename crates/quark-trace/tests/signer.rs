@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use quark_trace::core::ledger::Digest;
 use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::signer::begin_epoch;
-use quark_trace::store::FileStore;
+use quark_trace::store::{Durability, FileStore};
 use quark_trace::verify::{Code, Finding, Policy, verify};
 use quark_trace::{ErrorKind, TraceLog};
 
@@ -207,6 +208,77 @@ fn what_verify_says_of_a_copy_that_went_its_own_way() {
     let (code, _, findings) = said(Some(&later));
     assert_eq!(code, 1);
     assert!(codes(findings).contains(&Code::Fork));
+}
+
+/// Changes the last record and its entry so that they fit each other, and removes what would give it
+/// away: somebody who may write the files, and has no key.
+fn rewrite(folder: &Path) {
+    let records = folder.join("demo_trace_log.jsonl");
+    let text = std::fs::read_to_string(&records).unwrap();
+    let (kept, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let changed = last.replace("\"n\": 2", "\"n\": 7");
+    assert_ne!(last, changed);
+    std::fs::write(&records, format!("{kept}\n{changed}\n")).unwrap();
+    let ledger = folder.join("demo.qtlog/ledger");
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    let (kept, _) = text.trim_end().rsplit_once('\n').unwrap();
+    let digest = Digest::of(changed.as_bytes());
+    std::fs::write(&ledger, format!("{kept}\nrecord sha256:{digest}\n")).unwrap();
+    for name in ["checkpoint", "state"] {
+        std::fs::remove_file(folder.join("demo.qtlog").join(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_was_rewritten_and_robbed_of_its_checkpoint_is_not_signed_again() {
+    let place = Place::new();
+    let signed = go_on(&place.log("log"), 3).unwrap();
+    rewrite(&place.0.join("log"));
+    let log = place.log("log");
+    assert_forked(go_on(&log, 1));
+    assert_eq!(log.history().unwrap().len(), 4);
+    assert_eq!(log.store().beside(log.project()).unwrap().unwrap().checkpoint, None);
+    // Whoever goes on all the same says so in the log, and a kept checkpoint tells.
+    begin_epoch(&log, &place.keys(), "it is lost").unwrap();
+    go_on(&log, 1).unwrap();
+    go_on(&place.log("log"), 1).unwrap();
+    let policy = Policy { checkpoint: Some(signed), ..Policy::default() };
+    assert_eq!(verify(log.store().as_ref(), log.project(), &policy).unwrap().exit_code(), 1);
+}
+
+#[test]
+fn a_checkpoint_that_was_removed_is_signed_again_over_the_same_history() {
+    let place = Place::new();
+    let signed = go_on(&place.log("log"), 3).unwrap();
+    std::fs::remove_file(place.0.join("log/demo.qtlog/checkpoint")).unwrap();
+    let log = place.log("log");
+    log.store().seal(log.project()).unwrap();
+    assert_eq!(go_on(&log, 0).unwrap(), signed);
+    go_on(&place.log("log"), 1).unwrap();
+}
+
+#[test]
+fn a_log_is_signed_from_its_first_record_on() {
+    for durability in [Durability::Os, Durability::Sync, Durability::Buffered] {
+        let place = Place::new();
+        go_on(&place.log("elsewhere"), 3).unwrap();
+        let first = place.log("log").with_durability(durability);
+        first.log("round", &Payload::new()).unwrap();
+        let beside = first.store().beside(first.project()).unwrap().unwrap();
+        assert!(beside.checkpoint.is_some(), "{durability:?}");
+        // So that another process finds it signed, however soon it comes.
+        go_on(&place.log("log"), 1).unwrap();
+        go_on(&first, 1).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_was_emptied_begins_a_new_log() {
+    let place = Place::new();
+    for _ in 0..3 {
+        go_on(&place.log("log"), 2).unwrap();
+        std::fs::remove_dir_all(place.0.join("log")).unwrap();
+    }
 }
 
 #[test]

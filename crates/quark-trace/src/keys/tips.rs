@@ -7,8 +7,9 @@
 //! Logs of one project id under one key have one name (FORMAT.md, origin), wherever they lie. They
 //! are told apart by what is in them: a log continues the tip whose root it has at the tip's size.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use quark_trace_core::ledger::{Digest, Origin};
 
@@ -22,6 +23,9 @@ const FORMAT: &str = "quark-trace-tips/1";
 const OPERATION: &str = "note what is signed";
 /// So many logs of one name are kept in mind, the last used ones.
 const LIMIT: usize = 4096;
+/// How long the notes may be held by another process (one that was stopped, say) before this one
+/// goes on unsigned for the moment: whoever logs must not wait for that.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A state of a log that was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +36,14 @@ pub(crate) struct Tip {
 
 impl Keyring {
     /// Notes that `next` is signed of the log whose last checkpoint is `last`; refused when this
-    /// key has signed something of that log which it does not contain.
+    /// key has signed something of that log which it does not contain. `found` says of a log without
+    /// a checkpoint that whoever signs did not begin it.
     pub(crate) fn note_signed(
         &self,
         origin: &Origin,
         last: Option<Tip>,
         next: Tip,
+        found: bool,
         roots_at: RootsAt<'_>,
     ) -> Result<()> {
         let path = self.tips_file(origin);
@@ -49,10 +55,10 @@ impl Keyring {
             tips.remove(at);
         } else {
             let continued = continued(&tips, next.size, roots_at)?;
-            // A log without a checkpoint is new, and so is one of a key that was moved here without
+            // A log that was begun here is new, and so is one of a key that was moved here without
             // its tips.
-            if continued.is_empty() && last.is_some() && !tips.is_empty() {
-                return Err(elsewhere(&tips, last));
+            if continued.is_empty() && (last.is_some() || found) && !tips.is_empty() {
+                return Err(elsewhere(&tips, last, next));
             }
             tips.retain(|tip| !continued.contains(tip));
         }
@@ -98,8 +104,18 @@ impl Locked {
             folder::create_private_folder(parent)?;
         }
         let lock = folder::open_append(&tips.with_extension("lock"))?;
-        lock.lock()?;
-        Ok(Self(lock))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self(lock)),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
+                    let message = "another process holds the notes of this key; is it stopped?";
+                    return Err(std::io::Error::new(std::io::ErrorKind::WouldBlock, message));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 }
 
@@ -128,15 +144,25 @@ fn continued(tips: &[Tip], size: u64, roots_at: RootsAt<'_>) -> Result<Vec<Tip>>
     Ok(within)
 }
 
-fn elsewhere(tips: &[Tip], last: Option<Tip>) -> Error {
-    let at = last.map_or(0, |last| last.size);
+fn elsewhere(tips: &[Tip], last: Option<Tip>, next: Tip) -> Error {
     let largest = tips.iter().map(|tip| tip.size).max().unwrap_or_default();
+    let what = match last {
+        Some(last) => format!(
+            "the last checkpoint here covers {} entries, and this key has signed another history \
+             of this project (up to {largest} entries) but not this one: this is an old backup, a \
+             copy whose original went on, or the key came here without its folder `tips`",
+            last.size
+        ),
+        None => format!(
+            "no checkpoint lies beside the {} entries here, and this key has signed another \
+             history of this project (up to {largest} entries) but not this one: the checkpoint \
+             was removed and the log perhaps changed, or this log was never signed",
+            next.size
+        ),
+    };
     let message = format!(
-        "the last checkpoint here covers {at} entries, and this key has signed another history of \
-         this project (up to {largest} entries) but not this one: this is an old backup, a copy \
-         whose original went on, or the key came here without its folder `tips`; nothing was lost \
-         and nothing is signed. Go on where the history is newer, or say that you go on from here \
-         with `quark-trace seal --new-epoch REASON`"
+        "{what}; nothing was lost and nothing is signed. Go on where the history is newer, or say \
+         that you go on from here with `quark-trace seal --new-epoch REASON`"
     );
     Error::new(ErrorKind::Integrity("E-FORK"), "sign a checkpoint", message)
 }
@@ -196,7 +222,12 @@ mod tests {
 
         fn note(&self, last: Option<Tip>, next: Tip, known: &[Tip]) -> Result<()> {
             let origin = self.0.origin(&"demo".parse().unwrap());
-            self.0.note_signed(&origin, last, next, &mut log(known.to_vec()))
+            self.0.note_signed(&origin, last, next, false, &mut log(known.to_vec()))
+        }
+
+        fn note_found(&self, next: Tip, known: &[Tip]) -> Result<()> {
+            let origin = self.0.origin(&"demo".parse().unwrap());
+            self.0.note_signed(&origin, None, next, true, &mut log(known.to_vec()))
         }
     }
 
@@ -245,6 +276,29 @@ mod tests {
         keys.note(Some(states[0]), states[2], &states).unwrap();
         let origin = keys.0.origin(&"demo".parse().unwrap());
         assert_eq!(keys.0.signed(&origin).unwrap(), [(7, states[2].root)]);
+    }
+
+    #[test]
+    fn a_log_that_was_found_without_a_checkpoint_is_signed_where_nothing_contradicts_it() {
+        let keys = Keys::new();
+        let (first, second, other) = (tip(2, "2"), tip(4, "4"), tip(4, "other"));
+        keys.note_found(first, &[first]).unwrap();
+        keys.note_found(second, &[first, second]).unwrap();
+        let refused = keys.note_found(other, &[tip(2, "changed"), other]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Integrity("E-FORK"));
+        assert!(refused.to_string().contains("no checkpoint lies beside the 4 entries"));
+        keys.note(None, other, &[other]).unwrap();
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_while_it_notes_stops_nobody_else() {
+        let keys = Keys::new();
+        let origin = keys.0.origin(&"demo".parse().unwrap());
+        let held = Locked::take(&keys.0.tips_file(&origin)).unwrap();
+        let error = keys.note(None, tip(2, "2"), &[]).unwrap_err();
+        assert!(error.to_string().contains("is it stopped?"), "{error}");
+        drop(held);
+        keys.note(None, tip(2, "2"), &[]).unwrap();
     }
 
     #[test]

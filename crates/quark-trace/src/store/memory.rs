@@ -13,8 +13,7 @@ use quark_trace_core::record::View;
 use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
-use crate::signer::Signer;
-use crate::signer::taken_over;
+use crate::signer::{Before, Signer, taken_over};
 
 const APPEND: &str = "append to the log";
 
@@ -185,9 +184,12 @@ impl Log {
             };
             Ok(sizes.iter().map(root).collect())
         };
-        let note = signer.sign(&self.head.range, checkpoint.as_deref(), &mut roots_at)?;
+        let note =
+            signer.sign(&self.head.range, Before::of(checkpoint.as_deref()), &mut roots_at)?;
         *checkpoint = note.or(checkpoint.take());
-        known.get_or_insert_with(|| signer.verifier_keys());
+        if checkpoint.is_some() {
+            known.get_or_insert_with(|| signer.verifier_keys());
+        }
         Ok(())
     }
 

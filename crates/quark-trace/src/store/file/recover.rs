@@ -114,6 +114,7 @@ impl Writer {
     /// Follows what was appended since [`Writer::at`], mends the end, adopts lines without entry.
     pub fn catch_up(&mut self) -> Result<()> {
         let sealed = self.sealed()?;
+        let came_new = self.at.range.size() == 0;
         let sealed_size = sealed.as_ref().map_or(0, |sealed| sealed.size);
         self.check_lengths()?;
         self.mend_batch()?;
@@ -134,6 +135,9 @@ impl Writer {
             }
         }
         let size = self.at.range.size();
+        if came_new && size > 0 && sealed.is_none() {
+            self.seal.note_missing();
+        }
         if size < sealed_size {
             let message =
                 format!("the checkpoint covers {sealed_size} entries, the ledger has {size}");

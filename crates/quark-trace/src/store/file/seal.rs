@@ -3,12 +3,13 @@
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest};
 
+use super::files::sync_both;
 use super::folder::{self, Names};
 use super::state::State;
 use super::writer::Writer;
 use super::{pairs, scan};
 use crate::error::{Error, Result};
-use crate::signer::{Signer, taken_over};
+use crate::signer::{Before, Signer, taken_over};
 use crate::store::Beside;
 
 const OPERATION: &str = "sign a checkpoint";
@@ -18,6 +19,22 @@ const OPERATION: &str = "sign a checkpoint";
 pub(super) struct Seal {
     /// Who signs; found out when it is first needed.
     signer: Option<Who>,
+    /// Whether this process wrote the log's first entry.
+    begun: bool,
+    /// Whether the first checkpoint is still to be signed by this process.
+    due: bool,
+    /// Whether the log had entries and no checkpoint when this process came to it.
+    missing: bool,
+}
+
+impl Seal {
+    pub fn note_begun(&mut self) {
+        (self.begun, self.due) = (true, true);
+    }
+
+    pub fn note_missing(&mut self) {
+        self.missing = !self.begun;
+    }
 }
 
 #[derive(Debug)]
@@ -38,20 +55,44 @@ impl Writer {
             .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
         let last = last.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let names = &self.names;
-        let note =
-            signer.sign(&durable.range, last.as_deref(), &mut |sizes| roots_at(names, sizes))?;
+        let before = match &last {
+            None if self.seal.missing => Before::Missing,
+            last => Before::of(last.as_deref()),
+        };
+        let note = signer.sign(&durable.range, before, &mut |sizes| roots_at(names, sizes))?;
         let Some(note) = note else { return Ok(false) };
-        self.publish(durable, &note)?;
+        let keys = signer.verifier_keys();
+        self.publish(durable, &note, &keys)?;
         Ok(true)
     }
 
-    fn publish(&self, durable: &State, note: &str) -> Result<()> {
+    /// Signs a log that was just begun, before another process can come to it: one that has entries
+    /// and no checkpoint is then one whose checkpoint was removed. The lock must be held. What fails
+    /// here is tried again in the background.
+    pub fn seal_beginning(&mut self) {
+        if !std::mem::take(&mut self.seal.due) || self.keys.is_none() {
+            return;
+        }
+        let Some(files) = &self.files else { return };
+        match sync_both(&files.records, &files.ledger) {
+            Ok(()) => drop(self.seal(&self.at.clone())),
+            Err(error) => self.break_off(&error),
+        }
+    }
+
+    /// Puts a checkpoint in place. Keys come with the first one: keys without a checkpoint say that
+    /// one was removed.
+    fn publish(&self, durable: &State, note: &str, keys: &str) -> Result<()> {
         let wrap =
             |error| Error::io(OPERATION, self.names.checkpoint().display().to_string(), error);
         let body = durable.to_text();
         let tag = self.keys.as_ref().map(|keys| keys.tag(&body)).unwrap_or_default();
         let state = format!("{body}tag {tag}\n");
         folder::replace(&self.names.state(), state.as_bytes(), false).map_err(wrap)?;
+        let beside = self.names.verifier_keys();
+        if folder::read_if_there(&beside).map_err(wrap)?.is_none() {
+            folder::replace(&beside, keys.as_bytes(), true).map_err(wrap)?;
+        }
         folder::replace(&self.names.checkpoint(), note.as_bytes(), true).map_err(wrap)
     }
 
@@ -66,7 +107,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Finds out who signs this log, and binds a fresh one to our key.
+    /// Finds out who signs this log: our key, unless it is bound to another.
     fn find_signer(&mut self) -> Result<()> {
         let Some(keys) = self.keys.as_ref().filter(|_| self.seal.signer.is_none()) else {
             return Ok(());
@@ -76,9 +117,6 @@ impl Writer {
         let beside = folder::read_if_there(&path).map_err(wrap)?;
         let text = beside.as_deref().map(String::from_utf8_lossy);
         let signer = Signer::of(keys, &self.project, text.as_deref());
-        if let Some(signer) = signer.as_ref().filter(|_| beside.is_none()) {
-            folder::replace(&path, signer.verifier_keys().as_bytes(), true).map_err(wrap)?;
-        }
         self.seal.signer = Some(signer.map_or(Who::Others, |signer| Who::Ours(Box::new(signer))));
         Ok(())
     }

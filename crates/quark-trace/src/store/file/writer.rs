@@ -100,6 +100,7 @@ impl Writer {
     pub fn append(&mut self, commit: &Commit<'_>) -> Result<Appended> {
         self.flush().and_then(|()| self.hold()).map_err(not_written)?;
         let appended = self.append_held(commit);
+        self.seal_beginning();
         self.give_way();
         appended
     }

@@ -12,7 +12,7 @@ use super::fault::{Fault, Moment};
 use super::statements as sql;
 use crate::error::{Error, Outcome};
 use crate::keys::Keyring;
-use crate::signer::{Signer, taken_over};
+use crate::signer::{Before, Signer, taken_over};
 use crate::store::Beside;
 
 /// Signs the tree of `durable` and puts the checkpoint in place of the one before, unless that
@@ -33,7 +33,8 @@ pub(super) fn seal(
         connection.roll_back();
         return Ok(());
     };
-    let signed = signer.sign(durable, last, &mut |sizes| roots_at(connection, log_id, sizes));
+    let signed =
+        signer.sign(durable, Before::of(last), &mut |sizes| roots_at(connection, log_id, sizes));
     let note = match signed {
         Ok(Some(note)) => note,
         other => {

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::statements as sql;
 use crate::error::{Error, ErrorKind};
 use crate::keys::Keyring;
-use crate::signer::{Signer, taken_over};
+use crate::signer::{Before, Signer, taken_over};
 use crate::store::Beside;
 
 /// What the database says of a log's end and of who vouches for it.
@@ -129,7 +129,7 @@ fn seal_within(
         prove(connection, log_id, last.as_ref(), durable)?;
     }
     let mut roots = |sizes: &[u64]| roots_at(connection, log_id, sizes).map_err(as_error);
-    let Some(note) = signer.sign(durable, sealed.note.as_deref(), &mut roots)? else {
+    let Some(note) = signer.sign(durable, Before::of(sealed.note.as_deref()), &mut roots)? else {
         return Ok(());
     };
     let keys = sealed.keys.is_none().then(|| signer.verifier_keys());
