@@ -293,6 +293,8 @@ class Verifier:
     def open_note(self, note, keys: dict, code: str):
         """Takes note of the root a checkpoint signs, and checks the signature."""
         if note is None:
+            if code == "E-ROOT" and keys:
+                self.find("E-SIG", "there is a key and no checkpoint", severity="unknown")
             return None
         try:
             origin, size, root, text, signatures = read_checkpoint(note.decode(errors="replace"))

@@ -75,6 +75,39 @@ fn a_checkpoint_that_is_none_is_wrong_usage() {
     checkpoint("traces").fails(2, "it is a folder");
 }
 
+#[test]
+fn a_log_that_lost_its_checkpoint_is_not_taken_for_one_that_never_had_any() {
+    let session = Session::with_demo();
+    session.run(&["seal", "traces", "demo"]).done();
+    let key = vkey(&session);
+    let folder = session.folder.join("traces/demo.qtlog");
+    fs::remove_file(folder.join("checkpoint")).unwrap();
+    let said = session.run(&["verify", "traces", "demo"]);
+    assert_eq!(said.code, 2, "{}", said.out());
+    let beside = "E-SIG  a key lies beside the log and there is no checkpoint that it signed";
+    assert!(said.out().contains(beside), "{}", said.out());
+    // Whoever brings the key finds it out when the one beside the log was removed as well.
+    fs::remove_file(folder.join("log.vkey")).unwrap();
+    session.run(&["verify", "traces", "demo"]).done();
+    let said = session.run(&["verify", "traces", "demo", "--key", &key]);
+    assert_eq!(said.code, 2, "{}", said.out());
+    assert!(said.out().contains("E-SIG  you gave a key and there is no checkpoint"));
+}
+
+#[test]
+fn a_seal_says_what_it_signed_and_not_what_others_did() {
+    let session = Session::with_demo();
+    session.run(&["seal", "traces", "demo"]).done();
+    let elsewhere = [("QUARK_TRACE_KEYS", "other")];
+    session.run_with(&elsewhere, &["log", "traces", "demo", "round", "round=1"]).done();
+    let said = session.run_with(&elsewhere, &["seal", "traces", "demo"]);
+    assert!(said.out().starts_with("chained, not signed  5 entries"), "{}", said.out());
+    assert!(said.err().contains("the last checkpoint covers 4 of 5 entries"), "{}", said.err());
+    let json = session.run_with(&elsewhere, &["seal", "traces", "demo", "--json"]).done();
+    assert!(json.contains("\"signed\":false"), "{json}");
+    assert!(session.run(&["seal", "traces", "demo"]).done().starts_with("sealed  5 entries"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_fifo_is_refused_and_not_waited_for() {

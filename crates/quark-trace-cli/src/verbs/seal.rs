@@ -3,6 +3,7 @@
 use quark_trace::signer::begin_epoch;
 use serde_json::json;
 
+use super::verify::signed_size;
 use crate::failure::Failure;
 use crate::output::{GOOD, Output, WARNING};
 use crate::target::{Access, Target, keys};
@@ -17,11 +18,13 @@ pub fn run(words: &[String], new_epoch: Option<&str>, output: &Output) -> Result
     let bar = output.progress(0, "sealing");
     let head = target.store.seal(&target.project)?.unwrap_or_default();
     bar.finish_and_clear();
-    let signed = head.beside.checkpoint.is_some();
+    let size = head.range.size();
+    let covered = signed_size(head.beside.checkpoint.as_deref());
+    let signed = size > 0 && covered == size;
     if output.json {
         output.json(&json!({
             "project_id": target.project.as_str(),
-            "size": head.range.size(),
+            "size": size,
             "root": head.range.root().to_string(),
             "signed": signed,
             "checkpoint": head.beside.checkpoint,
@@ -29,7 +32,13 @@ pub fn run(words: &[String], new_epoch: Option<&str>, output: &Output) -> Result
         return Ok(0);
     }
     let (style, word) = if signed { (GOOD, "sealed") } else { (WARNING, "chained, not signed") };
-    output.talk(format!("{style}{word}{style:#}  {} entries", head.range.size()))?;
+    output.talk(format!("{style}{word}{style:#}  {size} entries"))?;
     output.talk(format!("root    {}", head.range.root()))?;
+    if !signed && covered > 0 {
+        output.say(format!(
+            "warning: the last checkpoint covers {covered} of {size} entries, and the key that \
+             signed it is not the one here; seal the log where that key is"
+        ));
+    }
     Ok(0)
 }

@@ -29,7 +29,8 @@ pub fn run(
         checkpoint: note(checkpoint)?,
         ..Policy::default()
     };
-    let bar = output.progress(signed_size(&target)?, "verifying");
+    let beside = target.store.beside(&target.project)?.unwrap_or_default();
+    let bar = output.progress(signed_size(beside.checkpoint.as_deref()), "verifying");
     let verdict =
         verify_with_progress(target.store.as_ref(), &target.project, &policy, &mut |done| {
             if bar.length().is_some_and(|length| length < done) {
@@ -46,12 +47,11 @@ pub fn run(
     Ok(verdict.exit_code())
 }
 
-/// How many entries the checkpoint speaks of, for the progress bar alone; 0 where there is none.
-fn signed_size(target: &Target) -> Result<u64, Failure> {
-    let beside = target.store.beside(&target.project)?.unwrap_or_default();
-    let note = beside.checkpoint.as_deref().and_then(|text| Note::parse(text).ok());
+/// How many entries a checkpoint says that it covers, whoever signed it; 0 where there is none.
+pub fn signed_size(note: Option<&str>) -> u64 {
+    let note = note.and_then(|text| Note::parse(text).ok());
     let checkpoint = note.and_then(|note| Checkpoint::parse(note.text()).ok());
-    Ok(checkpoint.map_or(0, |checkpoint| checkpoint.size))
+    checkpoint.map_or(0, |checkpoint| checkpoint.size)
 }
 
 /// The keys that were given; a file or input without one is refused, because nothing would be

@@ -91,7 +91,10 @@ impl<'p> Verifier<'p> {
             verdict: Verdict::new(project, policy),
         };
         verifier.take_keys(beside);
-        verifier.sealed = beside.checkpoint.and_then(|note| verifier.open(note, "the checkpoint"));
+        match beside.checkpoint {
+            Some(note) => verifier.sealed = verifier.open(note, "the checkpoint"),
+            None => verifier.no_checkpoint(),
+        }
         let known = policy.checkpoint.as_deref();
         verifier.known = known.and_then(|note| verifier.open(note, "the checkpoint you gave"));
         verifier

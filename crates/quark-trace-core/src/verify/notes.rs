@@ -50,6 +50,21 @@ impl Verifier<'_> {
         Some(checkpoint)
     }
 
+    /// What it means that no checkpoint lies beside the log. Whoever has a key expects its signature,
+    /// and removing a checkpoint must not turn a log that was changed into one that was never signed.
+    pub(super) fn no_checkpoint(&mut self) {
+        let whose = match (self.keys.is_empty(), self.verdict.pinned) {
+            (true, _) => return,
+            (false, true) => "you gave a key",
+            (false, false) => "a key lies beside the log",
+        };
+        let message = format!(
+            "{whose} and there is no checkpoint that it signed: it was removed, or a crash came \
+             before the first one; ask whoever keeps the log for it"
+        );
+        self.find(Code::Sig, Severity::Unknown, None, Place::default(), message);
+    }
+
     /// What it means that none of the keys has the name of the log.
     fn no_key(&self, checkpoint: &Checkpoint, what: &str) -> (Severity, String) {
         let origin = &checkpoint.origin;
