@@ -103,16 +103,26 @@ fn shows_last_sheet(
         if moment > 0 {
             std::thread::sleep(MOMENT);
         }
-        let mut differs = false;
+        let (mut differs, mut came_later) = (false, false);
         store.scan(project, &plan, &mut |row| {
-            differs |= matches!(row, Row::SheetDiffers { .. });
+            match row {
+                Row::SheetDiffers { .. } => differs = true,
+                // Appended and shown while the log was read, and perhaps amended again by now.
+                Row::Entry { line, .. } => came_later |= is_sheet(line, found),
+                _ => {}
+            }
             ControlFlow::Continue(())
         })?;
-        if !differs {
+        if !differs || came_later {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+fn is_sheet(line: &[u8], shown: Option<Digest>) -> bool {
+    let entry = Entry::parse(line).ok().filter(|entry| entry.kind.is_sheet());
+    entry.is_some_and(|entry| Some(entry.object) == shown)
 }
 
 /// The first entry from `from` on with the same record as a line that has none.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::payload::Payload;
@@ -121,33 +122,42 @@ fn an_earlier_sheet_put_back_by_hand_is() {
     place.assert(1, Severity::Error, "an earlier version");
 }
 
-/// A store in which a sheet is shown when the log was read once.
-#[derive(Debug)]
-struct ShownLate(FileStore, PathBuf, Vec<u8>);
+/// A store that somebody writes to whenever it is read: at the first row, or behind the last.
+struct Busy {
+    store: FileStore,
+    at_first_row: bool,
+    write: Box<dyn Fn() + Send + Sync>,
+}
 
-impl Store for ShownLate {
+impl std::fmt::Debug for Busy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.store.fmt(formatter)
+    }
+}
+
+impl Store for Busy {
     fn info(&self) -> StoreInfo {
-        self.0.info()
+        self.store.info()
     }
 
     fn projects(&self) -> Result<Vec<ProjectId>> {
-        self.0.projects()
+        self.store.projects()
     }
 
     fn head(&self, project: &ProjectId) -> Result<Option<Head>> {
-        self.0.head(project)
+        self.store.head(project)
     }
 
     fn beside(&self, project: &ProjectId) -> Result<Option<Beside>> {
-        self.0.beside(project)
+        self.store.beside(project)
     }
 
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
-        self.0.append(project, commit)
+        self.store.append(project, commit)
     }
 
     fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
-        self.0.seal(project)
+        self.store.seal(project)
     }
 
     fn scan(
@@ -156,8 +166,16 @@ impl Store for ShownLate {
         plan: &Plan,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.0.scan(project, plan, sink)?;
-        std::fs::write(&self.1, &self.2).unwrap();
+        let mut first = self.at_first_row;
+        self.store.scan(project, plan, &mut |row| {
+            if std::mem::take(&mut first) {
+                (self.write)();
+            }
+            sink(row)
+        })?;
+        if !self.at_first_row {
+            (self.write)();
+        }
         Ok(())
     }
 }
@@ -170,7 +188,28 @@ fn a_writer_that_is_about_to_show_a_sheet_is_waited_for() {
     amend(place.log(), "Detect fraud sooner");
     let second = std::fs::read(place.shown()).unwrap();
     std::fs::write(place.shown(), &first).unwrap();
-    let store = ShownLate(FileStore::new(place.0.join("data")), place.shown(), second);
+    let shown = place.shown();
+    let write = Box::new(move || std::fs::write(&shown, &second).unwrap());
+    let store = FileStore::new(place.0.join("data"));
+    let store = Busy { store, at_first_row: false, write };
     let verdict = verify(&store, &"demo".parse().unwrap(), &Policy::default()).unwrap();
     assert_eq!(verdict.exit_code(), 0, "{verdict:?}");
+}
+
+#[test]
+fn a_sheet_that_is_amended_again_and_again_while_it_is_read_is_no_tampering() {
+    let place = Place::new();
+    begin(place.log());
+    let (folder, times) = (place.0.join("data"), AtomicU32::new(0));
+    let write = Box::new(move || {
+        let log = TraceLog::new(Arc::new(FileStore::new(&folder)), "demo".parse().unwrap());
+        amend(log, &format!("purpose {}", times.fetch_add(1, Ordering::Relaxed)));
+    });
+    let store = FileStore::new(place.0.join("data"));
+    let store = Busy { store, at_first_row: true, write };
+    let verdict = verify(&store, &"demo".parse().unwrap(), &Policy::default()).unwrap();
+    assert_eq!((verdict.exit_code(), verdict.size), (0, 2), "{verdict:?}");
+    // What is shown and in no later entry is one all the same.
+    std::fs::write(place.shown(), b"{}").unwrap();
+    place.assert(1, Severity::Error, "not the ledger's last");
 }
