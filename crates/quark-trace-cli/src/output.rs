@@ -96,12 +96,16 @@ impl Output {
     }
 }
 
+/// Columns of a terminal that does not say how many it has.
+const USUAL_WIDTH: usize = 80;
+
 /// A table that fits the terminal; the last column gets what is left.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Disabled);
+    match width() {
+        None => _ = table.set_content_arrangement(ContentArrangement::Disabled),
+        Some(columns) => _ = table.set_width(u16::try_from(columns).unwrap_or(u16::MAX)),
     }
     if !header.is_empty() {
         table.set_header(header.to_vec());
@@ -109,10 +113,12 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Columns of the terminal that the output goes to; `None` for a file or pipe.
+/// Columns of the terminal that the output goes to; `None` for a file or pipe. One that does not know
+/// its size (a console without a window, a shell in a container) says 0.
 pub fn width() -> Option<usize> {
-    let is_terminal = std::io::stdout().is_terminal();
-    Table::new().width().map(usize::from).filter(|_| is_terminal)
+    let columns = Table::new().width().map_or(0, usize::from);
+    let known = if columns == 0 { USUAL_WIDTH } else { columns };
+    std::io::stdout().is_terminal().then_some(known)
 }
 
 /// Breaks text at its words so that it fits the terminal with `before` columns left free on each

@@ -41,6 +41,19 @@ fn tables_fit_the_terminal() {
 }
 
 #[test]
+fn a_terminal_that_does_not_know_its_width_gets_whole_words() {
+    let session = Session::with_demo();
+    for (verb, words) in [
+        ("history", "evaluation  accuracy=0.97 ok=true"),
+        ("summary", "purpose   Detect fraudulent card payments"),
+        ("verify", "proves nothing against people"),
+    ] {
+        let Some(shown) = terminal(&session, 0, &format!("{verb} traces demo")) else { return };
+        assert!(without_colours(&shown).contains(words), "{verb}: {shown}");
+    }
+}
+
+#[test]
 fn a_terminal_gets_colours_and_a_pipe_does_not() {
     let session = Session::with_demo();
     let Some(shown) = terminal(&session, 100, "verify traces demo") else { return };
