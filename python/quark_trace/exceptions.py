@@ -170,6 +170,13 @@ class RecordCorruptedError(BackendReadError, ValueError):
     records: list[Any] = []
 
 
+class _DamagedFactSheetError(BackendReadError, ValueError, KeyError):
+    """What is stored as the fact sheet cannot be read as one."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
 class IntegrityError(BackendWriteError, BackendReadError):
     """What is stored contradicts the ledger; ``code`` is one of the codes of ``verify``."""
 

@@ -127,7 +127,12 @@ fn dictionary(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> Enco
     let mixed = dict.iter().any(|(key, _)| key.cast_exact::<PyString>().is_err());
     let mut names = mixed.then(HashSet::new);
     out.push(b'{');
-    for (index, (name, item)) in dict.iter().enumerate() {
+    // A value may run code of its own, and let other threads run: the dictionary is looked at before
+    // each step, which would otherwise panic.
+    let (size, mut items) = (dict.len(), dict.iter());
+    for index in 0..size {
+        let next = if dict.len() == size { items.next() } else { None };
+        let (name, item) = next.ok_or_else(changed)?;
         if index > 0 {
             out.extend_from_slice(b", ");
         }
@@ -142,8 +147,15 @@ fn dictionary(out: &mut Vec<u8>, dict: &Bound<'_, PyDict>, depth: usize) -> Enco
         out.extend_from_slice(b": ");
         value(out, &item, depth).map_err(|refused| refused.under(segment(&name)))?;
     }
+    if dict.len() != size {
+        return Err(changed());
+    }
     out.push(b'}');
     check_size(out)
+}
+
+fn changed() -> Refused {
+    Refused::new("was changed while it was read; log a copy of it")
 }
 
 fn segment(name: &Bound<'_, PyAny>) -> String {
@@ -205,10 +217,12 @@ fn check_size(out: &[u8]) -> Encoded {
     Ok(())
 }
 
-/// What is none of JSON's own types.
+/// What is none of JSON's own types. What stands for it is one level deeper, so that an object that
+/// stands for itself comes to an end.
 fn other(out: &mut Vec<u8>, object: &Bound<'_, PyAny>, depth: usize) -> Encoded {
+    check_depth(depth)?;
     if ENUM.is_instance(object)? {
-        return value(out, &object.getattr("value")?, depth);
+        return value(out, &object.getattr("value")?, depth + 1);
     }
     if let Ok(text) = object.cast::<PyString>() {
         return string(out, text);
@@ -221,13 +235,13 @@ fn other(out: &mut Vec<u8>, object: &Bound<'_, PyAny>, depth: usize) -> Encoded 
         return Ok(());
     }
     if let Some(plain) = from_array(object)? {
-        return value(out, &plain, depth);
+        return value(out, &plain, depth + 1);
     }
     if DATE.is_instance(object)? || TIME.is_instance(object)? {
-        return value(out, &object.call_method0("isoformat")?, depth);
+        return value(out, &object.call_method0("isoformat")?, depth + 1);
     }
     if DECIMAL.is_instance(object)? || UUID.is_instance(object)? || PURE_PATH.is_instance(object)? {
-        return value(out, object.str()?.as_any(), depth);
+        return value(out, object.str()?.as_any(), depth + 1);
     }
     if MAPPING.is_instance(object)? {
         let dict = PyDict::new(object.py());
@@ -258,7 +272,8 @@ fn from_array<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyA
     if plain.get_type().is(object.get_type()) {
         return Ok(Some(object.call_method0("__float__")?));
     }
-    Ok(Some(plain))
+    // What has everything that it is asked for (a mock) is no array.
+    Ok(if plain.hasattr("tolist")? { None } else { Some(plain) })
 }
 
 fn class_name(object: &Bound<'_, PyAny>) -> String {

@@ -123,6 +123,35 @@ def test_a_damaged_file_yields_what_is_readable(damage: str, tmp_path: Path) -> 
     assert len(backend.load_all("demo", strict=False)) == 3
 
 
+DAMAGED_SHEETS = {
+    "empty": ("", "is not JSON"),
+    "rubbish": ("rubbish", "is not JSON"),
+    "half": ('{"sheet_id": "demo-v1", "project_id": "de', "is not JSON"),
+    "null": ("null", "is not a JSON object"),
+    "list": ("[]", "is not a JSON object"),
+    "no members": ("{}", "has no `project_id`"),
+    "one member": ('{"project_id": "demo"}', "has no `purpose`"),
+    "deep": ("[" * 100_000, "is not JSON|too deep|nested"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_SHEETS)
+def test_a_damaged_fact_sheet_is_told_in_one_sentence(damage: str, tmp_path: Path) -> None:
+    text, reason = DAMAGED_SHEETS[damage]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "demo_fact_sheet.json").write_text(text)
+    for call in (JsonBackend(data).load_fact_sheet, lambda id: Project.resume(id, JsonBackend(data))):
+        with pytest.raises(BackendReadError, match=reason) as caught:
+            call("demo")
+        # What 0.1.0 let escape here.
+        assert isinstance(caught.value, ValueError) and isinstance(caught.value, KeyError)
+        said = str(caught.value)
+        assert said.startswith("Backend read failed: the stored fact sheet of project 'demo'"), said
+        assert "quark-trace verify" in said and "\n" not in said
+    assert (data / "demo_fact_sheet.json").read_text() == text
+
+
 def test_history_of_a_damaged_project(project: Project, tmp_path: Path) -> None:
     project.log("s", number=1)
     project.close()

@@ -1,7 +1,9 @@
 """What cannot be logged: one sentence that names the value, and nothing is written."""
 
+import datetime
 import os
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy
 import pytest
@@ -28,7 +30,30 @@ class Hostile:
         raise RuntimeError("never")
 
 
+class Turns(datetime.date):
+    """Stands for itself, again and again."""
+
+    def isoformat(self):
+        return self
+
+
+class Changes:
+    """Changes the dictionary that it stands in when it is read."""
+
+    dtype = "float64"
+
+    def __init__(self, held, how):
+        self.held, self.how = held, how
+
+    def tolist(self):
+        self.how(self.held)
+        return 1.0
+
+
 REFUSED = {
+    "mock": ({"loss": MagicMock()}, r"payload\.loss is of type MagicMock"),
+    "mock of a date": ({"day": MagicMock(spec=datetime.date)}, r"payload\.day is of type MagicMock"),
+    "stands for itself": ({"day": Turns(2026, 1, 2)}, r"payload\.day is nested deeper than 128"),
     "set": ({"members": {1}}, r"payload\.members is of type set.*sorted\(\)"),
     "bytes": ({"raw": b"x"}, r"payload\.raw is of type bytes.*hex"),
     "bytearray": ({"raw": bytearray()}, r"payload\.raw is of type bytearray"),
@@ -76,6 +101,17 @@ def test_a_refused_value_is_named_and_nothing_is_written(
     project.log("after")
     assert [record.stage for record in project.history()] == ["before", "after"]
     assert project.verify()["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    "how", [dict.clear, lambda held: held.update(dict.fromkeys(map(str, range(99))))]
+)
+def test_a_dictionary_that_changes_while_it_is_read_is_refused(how, project: Project) -> None:
+    held: dict = {"a": 1}
+    held.update(b=Changes(held, how), c=2)
+    with pytest.raises(RecordSerializationError, match=r"payload\.metrics was changed while"):
+        project.log("s", payload={"metrics": held})
+    assert project.history() == []
 
 
 def contents(folder: Path) -> dict[str, bytes]:

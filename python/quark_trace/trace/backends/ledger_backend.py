@@ -8,12 +8,14 @@ import weakref
 from atexit import register as _at_exit
 from typing import TYPE_CHECKING, Any
 
-from quark_trace._core import Store
+from quark_trace._core import Store, read_sheet
 from quark_trace.exceptions import (
     BackendWriteError,
     FactSheetAlreadyExistsError,
     FactSheetNotFoundError,
     InvalidProjectIdError,
+    QuarkLensError,
+    _DamagedFactSheetError,
 )
 from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.trace.backends.base import StorageBackend
@@ -103,7 +105,10 @@ class LedgerBackend(StorageBackend):
         document = self._native_log(project_id).sheet()
         if document is None:
             raise FactSheetNotFoundError(project_id)
-        return FactSheet.from_json(json.loads(document))
+        try:
+            return FactSheet.from_json(json.loads(document))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise _damaged(project_id, document, error) from error
 
     def projects(self) -> list[str]:
         """The ids of the projects that are kept here."""
@@ -122,6 +127,19 @@ class LedgerBackend(StorageBackend):
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _damaged(project_id: str, document: bytes, error: Exception) -> _DamagedFactSheetError:
+    """What is wrong with a stored fact sheet, in the words of whoever knows best."""
+    reason = f"{type(error).__name__}: {error}"
+    try:
+        read_sheet(document)
+    except QuarkLensError as fault:
+        reason = str(fault)
+    return _DamagedFactSheetError(
+        f"the stored fact sheet of project '{project_id}' is damaged: {reason}; "
+        "`quark-trace verify` says whether the ledger has it, restore it from there or a backup"
+    )
 
 
 def _key_folder() -> str | None:
