@@ -104,7 +104,13 @@ impl Error {
             io::ErrorKind::WouldBlock => ErrorKind::Busy,
             _ => ErrorKind::Io,
         };
-        Self::new(kind, operation, source.to_string()).on(subject).caused_by(source)
+        let message = match source.kind() {
+            io::ErrorKind::InvalidFilename => {
+                format!("{source}; choose a shorter project id, or a folder with a shorter path")
+            }
+            _ => source.to_string(),
+        };
+        Self::new(kind, operation, message).on(subject).caused_by(source)
     }
 
     /// Names what the operation was done on: a file, a project; never a payload or a key.

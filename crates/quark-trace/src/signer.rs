@@ -22,22 +22,24 @@ pub(crate) type RootsAt<'r> = &'r mut dyn FnMut(&[u64]) -> Result<Vec<Option<Dig
 pub(crate) enum Before<'n> {
     /// Its last checkpoint.
     By(&'n str),
-    /// None yet; this process began the log, or nobody can tell who did.
-    Begun,
-    /// None, although whoever begins a log signs it at once: the checkpoint was removed, or a crash
-    /// came in between.
+    /// None, and nothing says that there was one.
+    Nothing,
+    /// None, and the number of a log that was begun and not signed yet.
+    Begun(Digest),
+    /// None and no number, although entries were found: the checkpoint was removed, or whoever
+    /// began the log had no key.
     Missing,
 }
 
 impl<'n> Before<'n> {
     pub fn of(last: Option<&'n str>) -> Self {
-        last.map_or(Self::Begun, Self::By)
+        last.map_or(Self::Nothing, Self::By)
     }
 
     fn last(self) -> Option<&'n str> {
         match self {
             Self::By(note) => Some(note),
-            Self::Begun | Self::Missing => None,
+            Self::Nothing | Self::Begun(_) | Self::Missing => None,
         }
     }
 }
@@ -63,6 +65,11 @@ impl Signer {
                 .and_then(|known| Origin::parse(known.name()))?,
         };
         Some(Self { key: keys.signer(&origin), keys: keys.clone(), origin })
+    }
+
+    /// Notes that the log is begun; gives the number that is to lie beside it.
+    pub(crate) fn note_begun(&self) -> std::io::Result<Digest> {
+        self.keys.note_begun(&self.origin)
     }
 
     /// What lies beside a log that is bound to this key.
@@ -98,8 +105,15 @@ impl Signer {
         }
         let last = last.map(|last| Tip { size: last.size, root: last.root });
         let tip = Tip { size: next.size, root: next.root };
-        let found = matches!(before, Before::Missing);
+        let found = match before {
+            Before::By(_) | Before::Nothing => false,
+            Before::Begun(number) => !self.keys.is_begun(&self.origin, number),
+            Before::Missing => true,
+        };
         self.keys.note_signed(&self.origin, last, tip, found, roots_at)?;
+        if let Before::Begun(number) = before {
+            self.keys.forget_begun(&self.origin, number);
+        }
         Ok(Some(next.sign(&self.key)))
     }
 }

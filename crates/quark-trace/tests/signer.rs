@@ -258,17 +258,17 @@ fn a_checkpoint_that_was_removed_is_signed_again_over_the_same_history() {
 }
 
 #[test]
-fn a_log_is_signed_from_its_first_record_on() {
+fn a_log_that_was_begun_is_signed_by_whoever_comes_first_and_by_no_copy_after_that() {
     for durability in [Durability::Os, Durability::Sync, Durability::Buffered] {
         let place = Place::new();
         go_on(&place.log("elsewhere"), 3).unwrap();
         let first = place.log("log").with_durability(durability);
         first.log("round", &Payload::new()).unwrap();
-        let beside = first.store().beside(first.project()).unwrap().unwrap();
-        assert!(beside.checkpoint.is_some(), "{durability:?}");
-        // So that another process finds it signed, however soon it comes.
+        assert_eq!(first.store().beside(first.project()).unwrap().unwrap().checkpoint, None);
+        place.copy("log", "copy");
         go_on(&place.log("log"), 1).unwrap();
         go_on(&first, 1).unwrap();
+        assert_forked(go_on(&place.log("copy"), 1));
     }
 }
 

@@ -14,6 +14,7 @@ use quark_trace_core::ledger::{Digest, Origin, SignerKey, note};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::file::folder;
 
+mod begun;
 mod tips;
 
 pub(crate) use tips::Tip;

@@ -20,7 +20,6 @@ impl Writer {
         if self.at.range.size() == 0 {
             // Finds out where the log ends, so that the size in the answer counts its header.
             self.hold().and_then(|()| self.begin_log()).map_err(not_written)?;
-            self.seal_beginning();
             self.give_way();
         }
         if self.pending.records.len() >= LIMIT {

@@ -63,6 +63,10 @@ impl Names {
         self.log.join("owed")
     }
 
+    pub fn begun(&self) -> PathBuf {
+        self.log.join("begun")
+    }
+
     pub fn object(&self, digest: Digest) -> PathBuf {
         let hex = digest.to_string();
         self.log.join("objects").join(&hex[..2]).join(&hex[2..])

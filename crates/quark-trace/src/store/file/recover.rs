@@ -135,9 +135,7 @@ impl Writer {
             }
         }
         let size = self.at.range.size();
-        if came_new && size > 0 && sealed.is_none() {
-            self.seal.note_missing();
-        }
+        self.seal.found |= came_new && size > 0;
         if size < sealed_size {
             let message =
                 format!("the checkpoint covers {sealed_size} entries, the ledger has {size}");

@@ -1,9 +1,10 @@
 //! Checkpoints: signed only over what is durable, never smaller than the last one.
 
+use std::io::Write;
+
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest};
 
-use super::files::sync_both;
 use super::folder::{self, Names};
 use super::state::State;
 use super::writer::Writer;
@@ -20,21 +21,9 @@ pub(super) struct Seal {
     /// Who signs; found out when it is first needed.
     signer: Option<Who>,
     /// Whether this process wrote the log's first entry.
-    begun: bool,
-    /// Whether the first checkpoint is still to be signed by this process.
-    due: bool,
-    /// Whether the log had entries and no checkpoint when this process came to it.
-    missing: bool,
-}
-
-impl Seal {
-    pub fn note_begun(&mut self) {
-        (self.begun, self.due) = (true, true);
-    }
-
-    pub fn note_missing(&mut self) {
-        self.missing = !self.begun;
-    }
+    pub begun: bool,
+    /// Whether the log had entries when this process came to it.
+    pub found: bool,
 }
 
 #[derive(Debug)]
@@ -55,10 +44,7 @@ impl Writer {
             .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
         let last = last.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let names = &self.names;
-        let before = match &last {
-            None if self.seal.missing => Before::Missing,
-            last => Before::of(last.as_deref()),
-        };
+        let before = self.before(last.as_deref())?;
         let note = signer.sign(&durable.range, before, &mut |sizes| roots_at(names, sizes))?;
         let Some(note) = note else { return Ok(false) };
         let keys = signer.verifier_keys();
@@ -66,18 +52,41 @@ impl Writer {
         Ok(true)
     }
 
-    /// Signs a log that was just begun, before another process can come to it: one that has entries
-    /// and no checkpoint is then one whose checkpoint was removed. The lock must be held. What fails
-    /// here is tried again in the background.
-    pub fn seal_beginning(&mut self) {
-        if !std::mem::take(&mut self.seal.due) || self.keys.is_none() {
+    /// Notes beside the key and beside the log that it is begun, so that it is not taken for one
+    /// whose checkpoint was removed. The lock must be held. Where it cannot be noted, this process
+    /// can sign the log all the same.
+    pub fn note_begin(&mut self) {
+        if self.find_signer().is_err() {
             return;
         }
-        let Some(files) = &self.files else { return };
-        match sync_both(&files.records, &files.ledger) {
-            Ok(()) => drop(self.seal(&self.at.clone())),
-            Err(error) => self.break_off(&error),
+        let Some(Who::Ours(signer)) = &self.seal.signer else { return };
+        let path = self.names.begun();
+        let note = || {
+            let number = signer.note_begun()?;
+            let mut file = folder::open_write(&path)?;
+            file.set_len(0)?;
+            file.write_all(format!("{number}\n").as_bytes())?;
+            file.sync_data()
+        };
+        // The second try is for a fault that passes.
+        let _ = note().or_else(|_| note());
+    }
+
+    /// What lies beside the log, when it is about to be signed.
+    fn before<'n>(&self, last: Option<&'n str>) -> Result<Before<'n>> {
+        if last.is_some() {
+            return Ok(Before::of(last));
         }
+        let path = self.names.begun();
+        let bytes = folder::read_if_there(&path)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        let number = bytes.and_then(|bytes| Digest::from_hex(bytes.trim_ascii_end()));
+        Ok(match number {
+            _ if self.seal.begun && number.is_none() => Before::Nothing,
+            Some(number) => Before::Begun(number),
+            None if self.seal.found => Before::Missing,
+            None => Before::Nothing,
+        })
     }
 
     /// Puts a checkpoint in place. Keys come with the first one: keys without a checkpoint say that
@@ -93,7 +102,10 @@ impl Writer {
         if folder::read_if_there(&beside).map_err(wrap)?.is_none() {
             folder::replace(&beside, keys.as_bytes(), true).map_err(wrap)?;
         }
-        folder::replace(&self.names.checkpoint(), note.as_bytes(), true).map_err(wrap)
+        folder::replace(&self.names.checkpoint(), note.as_bytes(), true).map_err(wrap)?;
+        // Of no use any more; should it stay, nothing goes by it.
+        let _ = std::fs::remove_file(self.names.begun());
+        Ok(())
     }
 
     /// Puts the keys and the checkpoint of the original beside a copy. The lock must be held.

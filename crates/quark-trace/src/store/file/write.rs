@@ -40,7 +40,7 @@ impl Writer {
 
     fn note_written(&mut self, pending: &Pending) {
         if self.at.range.size() == 0 {
-            self.seal.note_begun();
+            self.seal.begun = true;
         }
         pending.leaves.iter().for_each(|leaf| self.at.range.push(*leaf));
         self.at.records_end += pending.records_written + pending.records.len() as u64;

@@ -100,7 +100,6 @@ impl Writer {
     pub fn append(&mut self, commit: &Commit<'_>) -> Result<Appended> {
         self.flush().and_then(|()| self.hold()).map_err(not_written)?;
         let appended = self.append_held(commit);
-        self.seal_beginning();
         self.give_way();
         appended
     }
@@ -142,7 +141,7 @@ impl Writer {
     }
 
     fn encode(
-        &self,
+        &mut self,
         commit: &Commit<'_>,
         admission: &Admission,
         batch: &mut Pending,
@@ -277,7 +276,8 @@ impl Writer {
         self.write(&mut header)
     }
 
-    fn encode_header(&self, batch: &mut Pending) -> Result<()> {
+    fn encode_header(&mut self, batch: &mut Pending) -> Result<()> {
+        self.note_begin();
         let object = header_object(&self.project);
         let header = NewEntry::new(Kind::Log, &object);
         self.store_object(&header)?;
