@@ -7,6 +7,7 @@ use std::sync::Arc;
 use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{Durability, FileStore, Store};
+use quark_trace::verify::{Level, Policy, verify};
 use quark_trace::{ErrorKind, TraceLog};
 
 struct Folder(PathBuf);
@@ -45,6 +46,28 @@ impl Drop for Folder {
 
 fn round(number: u32) -> Payload {
     Payload::new().with("round", number).with("loss", 0.25)
+}
+
+#[test]
+fn records_of_another_ending_are_another_log() {
+    let folder = Folder::new();
+    for turn in 1..4 {
+        for ending in ["jsonl", "log"] {
+            let keys = Keyring::load_or_create(&folder.0.join("keys")).unwrap();
+            let store = FileStore::new(folder.0.join("data")).with_keys(keys);
+            let store = Arc::new(store.with_extension(ending).unwrap());
+            let log = folder.log(&store);
+            (0..turn).for_each(|n| drop(log.log(ending, &round(n)).unwrap()));
+            store.close().unwrap();
+            let found = log.history().unwrap();
+            assert!(found.iter().all(|record| record.stage() == ending));
+            let policy = Policy { level: Level::L2, ..Policy::default() };
+            let verdict = verify(store.as_ref(), log.project(), &policy).unwrap();
+            assert_eq!((verdict.exit_code(), verdict.size), (0, found.len() as u64 + 1));
+            assert_eq!(store.projects().unwrap(), [log.project().clone()]);
+        }
+    }
+    assert!(folder.file("demo.qtlog-log/ledger").is_file());
 }
 
 #[test]

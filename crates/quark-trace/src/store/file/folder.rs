@@ -14,7 +14,7 @@ pub(crate) struct Names {
     pub records: PathBuf,
     /// `{P}_fact_sheet.json`
     pub sheet: PathBuf,
-    /// `{P}.qtlog`
+    /// `{P}.qtlog`, or `{P}.qtlog-{extension}` where that is not `jsonl`
     pub log: PathBuf,
 }
 
@@ -32,10 +32,12 @@ impl Names {
         // Not when that name is what another id is written as.
         let free = decode(&raw).is_none_or(|other| portable_name(&other) != raw);
         let name = if raw != portable && free && exists(&raw) { raw } else { portable };
+        // Records of another ending are another log, and no id is written with this one.
+        let ending = if extension == "jsonl" { String::new() } else { format!("-{extension}") };
         Self {
             records: folder.join(format!("{name}_trace_log.{extension}")),
             sheet: folder.join(format!("{name}_fact_sheet.json")),
-            log: folder.join(format!("{name}.qtlog")),
+            log: folder.join(format!("{name}.qtlog{ending}")),
         }
     }
 
