@@ -16,6 +16,12 @@ pub const FAILED: u8 = 2;
 /// Wrong usage.
 pub const USAGE: u8 = 3;
 
+/// The exit code of two things done one after the other: what was tampered with, or is invalid, comes
+/// before what failed.
+pub fn worse(one: u8, other: u8) -> u8 {
+    if one == TAMPERED || other == TAMPERED { TAMPERED } else { one.max(other) }
+}
+
 /// Why a verb did not do what it should.
 pub enum Failure {
     /// Something failed.

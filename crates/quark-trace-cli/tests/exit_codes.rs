@@ -34,6 +34,12 @@ fn one_is_tampered_or_an_invalid_sheet() {
     session.run(&["check", "sheet.yaml"]).fails(1, "sheet.yaml");
     session.run(&["check", "sheet.yaml", "--quiet"]).fails(1, "sheet.yaml");
     session.run(&["open", "other", "--sheet", "sheet.yaml"]).fails(1, "is not valid");
+    // Those behind one that cannot be read are checked too.
+    let said = session.run(&["check", "none.yaml", "sheet.yaml", "fact_sheet.yaml"]);
+    said.fails(1, "could not read none.yaml");
+    said.fails(1, "sheet.yaml:1:");
+    assert!(said.out().contains("valid  fact_sheet.yaml"), "{}", said.out());
+    session.run(&["check", "none.yaml", "fact_sheet.yaml"]).fails(2, "none.yaml");
     assert!(!session.folder.join("other").exists(), "nothing was written");
 }
 

@@ -7,38 +7,49 @@ use quark_trace::core::sheet::{FactSheet, Fault, SheetFaults, render};
 use quark_trace::core::visible::visible;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, TAMPERED, talk};
+use crate::failure::{Failure, TAMPERED, talk, worse};
 use crate::input;
 use crate::output::{GOOD, Output};
 
 pub fn run(files: &[PathBuf], output: &Output) -> Result<u8, Failure> {
     let mut code = 0;
     for file in files {
-        let source = read(file)?;
-        let name = file.display().to_string();
-        match FactSheet::from_yaml(&source, &quark_trace::clock::now()) {
-            Ok((sheet, warnings)) if output.json => {
-                output.json(&report(&name, Some(&sheet), &warnings))?;
-            }
-            Ok((sheet, warnings)) => {
-                if !warnings.is_empty() {
-                    output.say(drawn(&warnings, &name, &source));
-                }
-                let project = visible(sheet.project_id()).into_owned();
-                output
-                    .line(format!("{GOOD}valid{GOOD:#}  {}  project {project}", visible(&name)))?;
-            }
-            Err(faults) => {
-                code = TAMPERED;
-                if output.json {
-                    output.json(&report(&name, None, faults.faults()))?;
-                } else {
-                    talk(drawn(faults.faults(), &name, &source));
-                }
-            }
-        }
+        let checked = match one(file, output) {
+            Ok(checked) => checked,
+            Err(Failure::BrokenPipe) => return Err(Failure::BrokenPipe),
+            // One that cannot be read does not keep the others from being checked.
+            Err(failure) => failure.tell(None),
+        };
+        code = worse(code, checked);
     }
     Ok(code)
+}
+
+fn one(file: &Path, output: &Output) -> Result<u8, Failure> {
+    let source = read(file)?;
+    let name = file.display().to_string();
+    match FactSheet::from_yaml(&source, &quark_trace::clock::now()) {
+        Ok((sheet, warnings)) if output.json => {
+            output.json(&report(&name, Some(&sheet), &warnings))?;
+            Ok(0)
+        }
+        Ok((sheet, warnings)) => {
+            if !warnings.is_empty() {
+                output.say(drawn(&warnings, &name, &source));
+            }
+            let project = visible(sheet.project_id()).into_owned();
+            output.line(format!("{GOOD}valid{GOOD:#}  {}  project {project}", visible(&name)))?;
+            Ok(0)
+        }
+        Err(faults) if output.json => {
+            output.json(&report(&name, None, faults.faults()))?;
+            Ok(TAMPERED)
+        }
+        Err(faults) => {
+            talk(drawn(faults.faults(), &name, &source));
+            Ok(TAMPERED)
+        }
+    }
 }
 
 /// Reads a sheet for other verbs; a bad one ends the verb with all its faults.

@@ -9,7 +9,7 @@ use quark_trace::keys::Keyring;
 use quark_trace::store::Store;
 use serde_json::json;
 
-use crate::failure::{Failure, TAMPERED};
+use crate::failure::{Failure, worse};
 use crate::output::{GOOD, Output};
 use crate::target::{Access, keys, open_store, open_with};
 
@@ -60,11 +60,6 @@ impl Targets {
         };
         Ok(if elsewhere { self.unsigned.as_ref() } else { self.signed.as_ref() })
     }
-}
-
-/// The exit code of both: what was tampered with comes before what failed.
-fn worse(one: u8, other: u8) -> u8 {
-    if one == TAMPERED || other == TAMPERED { TAMPERED } else { one.max(other) }
 }
 
 fn one(
