@@ -1,5 +1,6 @@
 //! Which store and project are meant: what was typed, else the environment.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use quark_trace::TraceLog;
@@ -118,9 +119,30 @@ pub fn keys(output: &Output) -> Option<Keyring> {
         return unsigned("there is no folder for the key".to_owned());
     };
     match Keyring::load_or_create(&folder) {
-        Ok(keys) => Some(keys),
+        Ok(keys) => {
+            if is_open_to_others(&folder.join("log.key")) {
+                output.say(format!(
+                    "warning: others than you can read the key {}; `chmod 600` keeps them from \
+                     signing in your name",
+                    visible(&folder.join("log.key").to_string_lossy())
+                ));
+            }
+            Some(keys)
+        }
         Err(error) => unsigned(error.to_string()),
     }
+}
+
+/// Whether the mode of a file lets others than its owner read or write it.
+#[cfg(unix)]
+fn is_open_to_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o066 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_file: &Path) -> bool {
+    false
 }
 
 /// Whether one word alone can only be a store: ids of projects hold no `/` and no `\\`, and a URL

@@ -325,3 +325,19 @@ fn an_output_that_is_full_is_an_error() {
             .fails(2, "could not write the output");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let session = Session::with_demo();
+    let key = session.folder.join("keys/log.key");
+    let seal = || {
+        let said = session.run(&["seal", "traces", "demo"]);
+        assert_eq!(said.code, 0, "{}", said.err());
+        said.err()
+    };
+    assert_eq!(seal(), "");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(seal().contains("warning: others than you can read the key"), "{}", seal());
+}
