@@ -1,9 +1,7 @@
 //! Who signs the checkpoints of a log, and when it is refused.
 
 use quark_trace_core::ids::ProjectId;
-use quark_trace_core::ledger::{
-    Checkpoint, CompactRange, Digest, Note, Origin, SignerKey, VerifierKey,
-};
+use quark_trace_core::ledger::{Checkpoint, CompactRange, Digest, Note, Origin, SignerKey};
 use quark_trace_core::payload::Payload;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -54,17 +52,14 @@ pub struct Signer {
 
 impl Signer {
     /// The key for a log beside which these verifier keys lie: a log without any is bound to this
-    /// key, one that is bound to another has no signer here.
+    /// key, one that is bound to another has no signer here. Nor has one under another name: what
+    /// was signed is noted by names, and whoever may write beside a log could give it a new one.
     pub(crate) fn of(keys: &Keyring, project: &ProjectId, beside: Option<&str>) -> Option<Self> {
-        let origin = match beside {
-            None => keys.origin(project),
-            Some(text) => text
-                .lines()
-                .filter_map(|line| VerifierKey::parse(line).ok())
-                .find(|known| known.public_key() == keys.public_key())
-                .and_then(|known| Origin::parse(known.name()))?,
-        };
-        Some(Self { key: keys.signer(&origin), keys: keys.clone(), origin })
+        let origin = keys.origin(project);
+        let key = keys.signer(&origin);
+        let ours = key.verifier().to_string();
+        let bound = beside.is_none_or(|beside| beside.lines().any(|line| line == ours));
+        bound.then(|| Self { key, keys: keys.clone(), origin })
     }
 
     /// Notes that the log is begun; gives the number that is to lie beside it.

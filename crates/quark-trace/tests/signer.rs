@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quark_trace::core::ledger::Digest;
+use quark_trace::core::ledger::{Digest, Origin};
 use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::signer::begin_epoch;
@@ -244,6 +244,22 @@ fn a_log_that_was_rewritten_and_robbed_of_its_checkpoint_is_not_signed_again() {
     go_on(&place.log("log"), 1).unwrap();
     let policy = Policy { checkpoint: Some(signed), ..Policy::default() };
     assert_eq!(verify(log.store().as_ref(), log.project(), &policy).unwrap().exit_code(), 1);
+}
+
+#[test]
+fn a_log_that_was_given_another_name_is_not_signed_under_it() {
+    let place = Place::new();
+    go_on(&place.log("log"), 3).unwrap();
+    rewrite(&place.0.join("log"));
+    let name = Origin::parse("trace.example.org/tlog/demo").unwrap();
+    let key = format!("{}\n", place.keys().signer(&name).verifier());
+    std::fs::write(place.0.join("log/demo.qtlog/log.vkey"), key).unwrap();
+    let log = place.log("log");
+    log.log("round", &Payload::new()).unwrap();
+    log.store().close().unwrap();
+    assert_eq!(log.store().beside(log.project()).unwrap().unwrap().checkpoint, None);
+    let verdict = verify(log.store().as_ref(), log.project(), &Policy::default()).unwrap();
+    assert_eq!(verdict.exit_code(), 2, "{verdict:?}");
 }
 
 #[test]
