@@ -6,6 +6,7 @@ mod cuts;
 mod faults;
 mod filters;
 mod fork;
+mod hostile;
 mod protection;
 mod schema;
 mod server;

@@ -15,6 +15,7 @@ use super::fault::{Fault, Moment};
 use super::head::{Found, LogRow};
 use super::migrations::Schema;
 use super::numbers::Expected;
+use super::row::value;
 use super::scan::StoredEntry;
 use super::statements as sql;
 use crate::store::Row;
@@ -73,11 +74,11 @@ impl Check {
         self.checkpoints = rows
             .iter()
             .map(|row| {
-                let note: String = row.get(1);
+                let note: String = value(row, 1)?;
                 let read = Note::parse(&note).and_then(|note| Checkpoint::parse(note.text()));
-                Stored { size: row.get(0), checkpoint: read.ok(), note }
+                Ok(Stored { size: value(row, 0)?, checkpoint: read.ok(), note })
             })
-            .collect();
+            .collect::<Result<_, Fault>>()?;
         Ok(())
     }
 
@@ -197,7 +198,7 @@ impl Check {
         let rows = connection.rows(sql::STRAY_OBJECTS, &[(&log_id, Type::INT8)]).map_err(before)?;
         for row in &rows {
             let digest: String =
-                row.get::<_, &[u8]>(0).iter().map(|b| format!("{b:02x}")).collect();
+                value::<&[u8]>(row, 0)?.iter().map(|b| format!("{b:02x}")).collect();
             let what = format!("the object {digest} in qt_object is named by no entry");
             flow = flow_on(flow, sink, None, what);
         }
@@ -299,10 +300,10 @@ impl Check {
                 [(&log_id, Type::INT8), (&level, Type::INT8), (&n, Type::INT8)];
             let rows = connection.rows(sql::TILE_PAGE, &values).map_err(before)?;
             for row in &rows {
-                (level, n) = (row.get(0), row.get(1));
+                (level, n) = (value(row, 0)?, value(row, 1)?);
                 let what = match self.tiles.remove(&(level, n)) {
                     None => "is not one of the log",
-                    Some(digest) if digest != Digest::of(row.get(2)) => {
+                    Some(digest) if digest != Digest::of(value(row, 2)?) => {
                         "says otherwise than the entries"
                     }
                     Some(_) => continue,

@@ -10,7 +10,6 @@ use quark_trace_core::ledger::{CompactRange, Digest};
 use super::connection::Connection;
 use super::fault::{Fault, Moment};
 use super::statements as sql;
-use crate::error::{ErrorKind, Outcome};
 
 /// Hashes in a full tile.
 pub(super) const WIDTH: u64 = 256;
@@ -59,17 +58,7 @@ impl Edge {
             if self.open.get(&level).is_some_and(|open| open.len() as u64 == begun) {
                 continue;
             }
-            let hashes = if begun == 0 {
-                Vec::new()
-            } else if level == 0 {
-                leaves(connection, log_id, before - begun, before)?
-            } else {
-                tile_roots(connection, log_id, level - 1, before - begun, before)?
-            };
-            if hashes.len() as u64 != begun {
-                let message = "hashes of the log's last tile are missing; run `quark-trace verify`";
-                return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
-            }
+            let hashes = hashes_of(connection, log_id, level, before - begun, before)?;
             self.open.insert(level, hashes);
         }
         Ok(())
@@ -129,6 +118,43 @@ pub(super) fn tile_root(hashes: &[Digest]) -> Digest {
     level[0]
 }
 
+/// The edge that a log had at an earlier size, from its tiles. It is as true as the root that it
+/// leads to.
+pub(super) fn range_at(
+    connection: &mut Connection,
+    log_id: i64,
+    size: u64,
+) -> Result<Option<CompactRange>, Fault> {
+    let (mut hashes, mut start) = (Vec::new(), 0);
+    for bit in (0..64).rev().filter(|bit| size >> bit & 1 == 1) {
+        let (level, span) = (bit / 8, WIDTH.pow(bit / 8));
+        let from = start / span;
+        let leaves = hashes_of(connection, log_id, level, from, from + (1 << (bit % 8)))?;
+        hashes.push(tile_root(&leaves));
+        start += 1 << bit;
+    }
+    Ok(CompactRange::from_parts(size, hashes))
+}
+
+/// The hashes `from..to` of a level, of one tile.
+fn hashes_of(
+    connection: &mut Connection,
+    log_id: i64,
+    level: u32,
+    from: u64,
+    to: u64,
+) -> Result<Vec<Digest>, Fault> {
+    let hashes = match level {
+        _ if from == to => Vec::new(),
+        0 => leaves(connection, log_id, from, to)?,
+        _ => tile_roots(connection, log_id, level - 1, from, to)?,
+    };
+    if hashes.len() as u64 != to - from {
+        return Err(Fault::corrupted("hashes of the log's last tile are missing"));
+    }
+    Ok(hashes)
+}
+
 fn leaves(
     connection: &mut Connection,
     log_id: i64,
@@ -141,7 +167,8 @@ fn leaves(
         (&(to as i64) as _, Type::INT8),
     ];
     let rows = connection.rows(sql::LEAVES, &values).map_err(before)?;
-    let leaf = |row: &Row| digests(row.get(1)).and_then(|hashes| hashes.first().copied());
+    let column = |row: &Row| row.try_get(1).ok().and_then(digests);
+    let leaf = |row: &Row| column(row).and_then(|hashes| hashes.first().copied());
     Ok(rows.iter().filter_map(leaf).collect())
 }
 
@@ -160,7 +187,8 @@ fn tile_roots(
     ];
     let rows = connection.rows(sql::TILES, &values).map_err(before)?;
     let full = |hashes: &Vec<Digest>| hashes.len() as u64 == WIDTH;
-    let root = |row: &Row| digests(row.get(1)).filter(full).map(|hashes| tile_root(&hashes));
+    let column = |row: &Row| row.try_get(1).ok().and_then(digests);
+    let root = |row: &Row| column(row).filter(full).map(|hashes| tile_root(&hashes));
     Ok(rows.iter().filter_map(root).collect())
 }
 

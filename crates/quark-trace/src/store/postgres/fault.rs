@@ -52,6 +52,12 @@ impl Fault {
         Self::new(kind, message, outcome)
     }
 
+    /// What stands in the database contradicts itself.
+    pub fn corrupted(what: &str) -> Self {
+        let message = format!("{what}; run `quark-trace verify`");
+        Self::new(ErrorKind::Corrupted, message, Outcome::NotWritten)
+    }
+
     /// The commit was reported as done, but the wait for a standby was cut short.
     pub fn cut_short() -> Self {
         let message = "the server stopped waiting for its standby, so that the commit may be lost if \

@@ -9,6 +9,7 @@ use super::columns::log_id;
 use super::connection::{Connection, Value};
 use super::edge::range_of;
 use super::fault::{Fault, Moment};
+use super::row::value;
 use super::statements as sql;
 use crate::error::{ErrorKind, Outcome};
 use crate::store::{Beside, Head};
@@ -48,25 +49,27 @@ pub(super) fn read(
         return remains(connection, log_id);
     }
     // Of several the one with the right number is the log.
-    let row = rows.iter().find(|row| row.get::<_, i64>(0) == log_id).unwrap_or(&rows[0]);
+    let is_right = |row: &&Row| row.try_get::<_, i64>(0).is_ok_and(|number| number == log_id);
+    let row = rows.iter().find(is_right).unwrap_or(&rows[0]);
     let found = Found {
-        log_id: row.get(0),
-        project: row.get(1),
-        size: row.get(2),
-        frontier: row.get(3),
-        origin: row.get(4),
-        verifier_keys: row.get(5),
-        indexed: row.get(6),
+        log_id: value(row, 0)?,
+        project: value(row, 1)?,
+        size: value(row, 2)?,
+        frontier: value(row, 3)?,
+        origin: value(row, 4)?,
+        verifier_keys: value(row, 5)?,
+        indexed: value(row, 6)?,
     };
-    Ok(Some(LogRow { found: Some(found), checkpoint: row.get(7), rows: rows.len() }))
+    Ok(Some(LogRow { found: Some(found), checkpoint: value(row, 7)?, rows: rows.len() }))
 }
 
 fn remains(connection: &mut Connection, log_id: i64) -> Result<Option<LogRow>, Fault> {
     let rows = connection.rows(sql::REMAINS, &[(&log_id, Type::INT8)]).map_err(before)?;
-    let left =
-        |row: &&Row| row.get::<_, bool>(0) || row.get(1) || row.get::<_, Option<&str>>(2).is_some();
-    let row = rows.first().filter(left);
-    Ok(row.map(|row| LogRow { found: None, checkpoint: row.get(2), rows: 0 }))
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (entries, objects): (bool, bool) = (value(row, 0)?, value(row, 1)?);
+    let checkpoint: Option<String> = value(row, 2)?;
+    let left = entries || objects || checkpoint.is_some();
+    Ok(left.then_some(LogRow { found: None, checkpoint, rows: 0 }))
 }
 
 impl LogRow {

@@ -1,11 +1,13 @@
 //! How the tables come to be: numbered steps whose text is recorded, each in a transaction of its
 //! own.
 
+use postgres::Row;
 use postgres::types::Type;
 use quark_trace_core::ledger::Digest;
 
 use super::connection::{Connection, Value};
 use super::fault::{Fault, Moment};
+use super::row::value;
 use super::statements as sql;
 use crate::error::{ErrorKind, Outcome};
 
@@ -106,7 +108,7 @@ pub(super) fn look(connection: &mut Connection) -> Result<Schema, Fault> {
     };
     let mut differs = None;
     for (at, row) in rows.iter().enumerate() {
-        let version: i64 = row.get(0);
+        let version: i64 = value(row, 0)?;
         let Some(known) = ALL.iter().find(|known| known.version == version) else {
             let newest = ALL.last().map_or(0, |last| last.version);
             let message = format!(
@@ -115,7 +117,7 @@ pub(super) fn look(connection: &mut Connection) -> Result<Schema, Fault> {
             );
             return Err(Fault::new(ErrorKind::Unsupported, message, Outcome::NotWritten));
         };
-        let (name, digest): (&str, &[u8]) = (row.get(1), row.get(2));
+        let (name, digest): (&str, &[u8]) = (value(row, 1)?, value(row, 2)?);
         if name != known.name || digest != Digest::of(known.sql.as_bytes()).0 {
             differs = Some(format!("the row of migration {version} in qt_migration was changed"));
         } else if at as i64 + 1 != version {
@@ -141,7 +143,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
         connection.begin(sql::BEGIN)?;
         connection.rows(sql::LOCK_MIGRATIONS, &[]).map_err(before)?;
         let rows = connection.rows(sql::ENCODING, &[]).map_err(before)?;
-        let encoding: &str = rows.first().map_or("", |row| row.get(0));
+        let encoding: &str = rows.first().map_or(Ok(""), |row| value(row, 0))?;
         if encoding != "UTF8" {
             connection.roll_back();
             let message = format!(
@@ -152,7 +154,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
         }
         connection.batch(sql::MIGRATION_TABLE).map_err(before)?;
         let rows = connection.rows(sql::MIGRATIONS, &[]).map_err(before)?;
-        if rows.iter().any(|row| row.get::<_, i64>(0) == migration.version) {
+        let is_there =
+            |row: &Row| row.try_get(0).is_ok_and(|known: i64| known == migration.version);
+        if rows.iter().any(is_there) {
             connection.roll_back();
             continue;
         }

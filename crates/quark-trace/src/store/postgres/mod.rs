@@ -6,11 +6,11 @@
 //! | `address`, `tls` | which server, as whom, how protected | connection |
 //! | `connection` | open connections, kept for the next caller | everyone here |
 //! | `fault` | what the server said, as an error with an outcome | everyone here |
-//! | `statements`, `migrations` | the SQL, and how the tables come to be | everyone here |
+//! | `statements`, `row`, `migrations` | the SQL, what it answers, and how the tables come to be | everyone here |
 //! | `pending`, `columns` | encoded entries and the columns derived from them | write, check |
 //! | `queue`, `open_log` | callers that share a commit; one log as it is written | this file |
 //! | `admit`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
-//! | `seal`, `numbers` | checkpoints; the index of numbers | open_log |
+//! | `trust`, `seal`, `numbers` | what is believed of a log; checkpoints; the index of numbers | open_log |
 //! | `head`, `scan`, `check` | reading; comparing what is derived with the bytes | this file |
 //!
 //! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
@@ -41,10 +41,12 @@ mod numbers;
 mod open_log;
 mod pending;
 mod queue;
+mod row;
 mod scan;
 mod seal;
 mod statements;
 mod tls;
+mod trust;
 mod write;
 
 use address::Address;
@@ -53,6 +55,7 @@ use fault::{Fault, Moment};
 use migrations::Schema;
 use open_log::OpenLog;
 use pending::Pending;
+use row::value;
 
 const APPEND: &str = "append to the log";
 const READ: &str = "read the log";
@@ -131,6 +134,7 @@ impl PostgresStore {
     /// Takes up into the index of numbers whatever is not in it yet. Sealing, flushing and closing
     /// do so for the last entries; this is for logs that grew by much at once.
     pub fn index(&self, project: &ProjectId) -> Result<()> {
+        self.check_writable()?;
         let log_id = columns::log_id(project);
         let done = self.place.writer().and_then(|mut connection| {
             numbers::catch_up(&mut connection, log_id, u64::MAX)?;
@@ -140,13 +144,18 @@ impl PostgresStore {
         done.map_err(|fault| fault.of_write(INDEX, self.place.connections.url()))
     }
 
-    fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
+    fn check_writable(&self) -> Result<()> {
         if self.read_only {
             let message = "the store was opened for reading only";
             return Err(
                 Error::new(ErrorKind::ReadOnly, APPEND, message).with_outcome(Outcome::NotWritten)
             );
         }
+        Ok(())
+    }
+
+    fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
+        self.check_writable()?;
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = logs.get(project) {
             return Ok(Arc::clone(log));
@@ -226,7 +235,8 @@ impl Store for PostgresStore {
         let names = self.read(|connection| {
             let rows = connection.rows(statements::PROJECTS, &[]);
             let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
-            Ok(Some(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()))
+            let names: Result<Vec<String>, Fault> = rows.iter().map(|row| value(row, 0)).collect();
+            names.map(Some)
         })?;
         // A name that is none cannot be asked for.
         let names = names.unwrap_or_default();
@@ -276,11 +286,12 @@ impl Store for PostgresStore {
         self.read(|connection| {
             let rows = connection.rows(statements::SHEET, &[(&log_id, Type::INT8)]);
             let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
-            Ok(rows.first().and_then(|row| row.get(0)))
+            rows.first().map_or(Ok(None), |row| value(row, 0))
         })
     }
 
     fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {
+        self.check_writable()?;
         if self.keys.is_some() {
             return Ok(());
         }

@@ -14,6 +14,7 @@ use quark_trace_core::record::{View, non_finite};
 
 use super::connection::{Connection, Value};
 use super::fault::{Fault, Moment};
+use super::row::value;
 use super::statements as sql;
 
 /// Longest path that is kept; an index holds no text of any length.
@@ -113,7 +114,8 @@ pub(super) fn catch_up(connection: &mut Connection, log_id: i64, limit: u64) -> 
     let mut done = 0;
     while done < limit {
         let rows = connection.rows(sql::INDEXED, &[(&log_id, Type::INT8)]).map_err(before)?;
-        let Some((from, size)) = rows.first().map(|row| (row.get(0), row.get(1))) else { break };
+        let Some(row) = rows.first() else { break };
+        let (from, size): (i64, i64) = (value(row, 0)?, value(row, 1)?);
         let to = i64::min(from + BATCH, size);
         if from >= to {
             break;
@@ -130,8 +132,8 @@ fn take_up(connection: &mut Connection, log_id: i64, from: i64, to: i64) -> Resu
     let values: [Value<'_>; 3] = [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
     let mut rows = connection.stream(sql::PAGE, &values).map_err(before)?;
     while let Some(row) = rows.next().map_err(before)? {
-        for (path, number) in of_entry(row.get(1), row.get(8)) {
-            places.push(row.get::<_, i64>(0));
+        for (path, number) in of_entry(value(&row, 1)?, value(&row, 8)?) {
+            places.push(value::<i64>(&row, 0)?);
             paths.push(path);
             numbers.push(number);
         }
@@ -173,8 +175,8 @@ impl Expected {
         let mut rows = connection.stream(sql::NUMBERS, &values).map_err(before)?;
         let mut wrong = Vec::new();
         while let Some(row) = rows.next().map_err(before)? {
-            let (index, number): (i64, f64) = (row.get(0), row.get(2));
-            let known = self.0.remove(&(index, row.get(1)));
+            let (index, number): (i64, f64) = (value(&row, 0)?, value(&row, 2)?);
+            let known = self.0.remove(&(index, value(&row, 1)?));
             let same = |known: f64| {
                 known.to_bits() == number.to_bits() || (known.is_nan() && number.is_nan())
             };

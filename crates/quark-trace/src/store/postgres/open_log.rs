@@ -13,6 +13,7 @@ use super::edge::Edge;
 use super::fault::Fault;
 use super::pending::{Pending, PendingEntry};
 use super::queue::{Caller, Queue};
+use super::trust::Trust;
 use super::write::{Target, Written};
 use super::{Place, numbers, seal, statements as sql};
 use crate::error::Result as CrateResult;
@@ -40,6 +41,7 @@ pub(super) struct OpenLog {
 struct State {
     /// Where our last write left the log; `None` when nobody can tell.
     edge: Option<Edge>,
+    trust: Trust,
     /// Appends left that take the lock without trying to do without.
     crowded: u32,
     /// What was appended here and not sealed yet.
@@ -111,13 +113,15 @@ impl OpenLog {
         let commits = group.iter().map(|caller| &caller.pending);
         let target = self.target();
         if let Some(edge) = state.edge.take().filter(|_| state.crowded == 0) {
-            if let Some(written) = target.write_on(connection, edge, commits.clone())? {
+            if let Some(written) =
+                target.write_on(connection, &mut state.trust, edge, commits.clone())?
+            {
                 return Ok(written);
             }
             state.crowded = CROWDED;
         }
         state.crowded = state.crowded.saturating_sub(1);
-        target.write_locked(connection, commits)
+        target.write_locked(connection, &mut state.trust, commits)
     }
 
     fn target(&self) -> Target<'_> {
@@ -129,7 +133,10 @@ impl OpenLog {
         if state.sealed_at.is_some_and(|at| at.elapsed() < SEAL_EVERY) {
             return Ok(());
         }
-        self.seal_own(place, keys, &mut state)
+        let sealed = self.seal_own(place, keys, &mut state);
+        // What is refused now is refused again a moment later: no append should pay for each try.
+        state.sealed_at = Some(Instant::now());
+        sealed
     }
 
     /// Signs a checkpoint over what was appended here since the last one, and takes up its numbers.
@@ -149,7 +156,8 @@ impl OpenLog {
     fn seal_own(&self, place: &Place, keys: &Keyring, state: &mut State) -> Result<(), Fault> {
         let Some(durable) = &state.unsealed else { return Ok(()) };
         let mut connection = place.writer()?;
-        seal::seal(&mut connection, keys, &self.project, self.log_id, durable)?;
+        let trust = &mut state.trust;
+        seal::seal(&mut connection, keys, &self.project, self.log_id, durable, trust)?;
         place.connections.give_back(connection);
         state.unsealed = None;
         state.sealed_at = Some(Instant::now());
@@ -162,10 +170,12 @@ impl OpenLog {
         let mut connection = place.writer()?;
         connection.begin(sql::BEGIN)?;
         let edge = self.target().lock(&mut connection)?;
+        state.trust.open(&mut connection, self.log_id, &edge.range)?;
         self.target().touch(&mut connection)?;
         connection.commit()?;
         if let Some(keys) = keys {
-            seal::seal(&mut connection, keys, &self.project, self.log_id, &edge.range)?;
+            let (project, trust) = (&self.project, &mut state.trust);
+            seal::seal(&mut connection, keys, project, self.log_id, &edge.range, trust)?;
         }
         numbers::catch_up(&mut connection, self.log_id, TAKEN_UP)?;
         state.unindexed = false;

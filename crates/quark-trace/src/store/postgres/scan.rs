@@ -13,6 +13,7 @@ use super::connection::{Connection, Value};
 use super::edge::digests;
 use super::fault::{Fault, Moment};
 use super::migrations::Schema;
+use super::row::value;
 use super::{Place as Database, head, statements as sql};
 use crate::store::{Place, Plan, Row, Select};
 
@@ -132,18 +133,18 @@ impl Page {
         let mut rows = connection.stream(text, &values).map_err(before)?;
         let mut count = 0;
         while let Some(row) = rows.next().map_err(before)? {
-            let index: i64 = row.get(0);
+            let index: i64 = value(&row, 0)?;
             let stored = StoredEntry {
                 index: index as u64,
-                line: row.get(1),
-                leaf_hash: row.get(2),
-                object_digest: row.get(3),
-                kind: row.get(4),
-                record_key: row.get(5),
-                stage: row.get(6),
-                at_us: row.get(7),
-                object: row.get(8),
-                erased_by: row.get(9),
+                line: value(&row, 1)?,
+                leaf_hash: value(&row, 2)?,
+                object_digest: value(&row, 3)?,
+                kind: value(&row, 4)?,
+                record_key: value(&row, 5)?,
+                stage: value(&row, 6)?,
+                at_us: value(&row, 7)?,
+                object: value(&row, 8)?,
+                erased_by: value(&row, 9)?,
             };
             if each(&stored).is_break() {
                 return Ok(ControlFlow::Break(()));

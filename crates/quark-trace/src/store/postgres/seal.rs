@@ -1,5 +1,5 @@
-//! Checkpoints: signed only over what is durable, in a transaction of their own after the one that
-//! made it so, never smaller than the last one and never with another root.
+//! Checkpoints: signed only over what is durable and proven, in a transaction of their own after the
+//! one that made it so, never smaller than the last one and never with another root.
 
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
@@ -9,40 +9,47 @@ use quark_trace_core::ledger::{Checkpoint, CompactRange, Digest, Note};
 
 use super::connection::{Connection, Value};
 use super::fault::{Fault, Moment};
+use super::row::value;
 use super::statements as sql;
+use super::trust::{Sealed, Trust};
 use crate::error::{Error, Outcome};
 use crate::keys::Keyring;
 use crate::signer::{Before, Signer, taken_over};
 use crate::store::Beside;
 
 /// Signs the tree of `durable` and puts the checkpoint in place of the one before, unless that
-/// covers as much, or the log is signed by somebody else.
+/// covers as much, or the log is signed by somebody else. What the handle does not `trust` yet is
+/// proven first.
 pub(super) fn seal(
     connection: &mut Connection,
     keys: &Keyring,
     project: &ProjectId,
     log_id: i64,
     durable: &CompactRange,
+    trust: &mut Trust,
 ) -> Result<(), Fault> {
     connection.begin(sql::BEGIN)?;
-    connection.rows(sql::LOCK_SEAL, &[(&log_id, Type::INT8)]).map_err(before)?;
-    let rows = connection.rows(sql::SEALED, &[(&log_id, Type::INT8)]).map_err(before)?;
-    let columns = rows.first().map(|row| (row.get(0), row.get(1)));
-    let (known, last): (Option<&str>, Option<&str>) = columns.unwrap_or_default();
-    let Some(signer) = Signer::of(keys, project, known).filter(|_| !rows.is_empty()) else {
+    let sealed = Sealed::lock(connection, log_id)?;
+    let keys_there = sealed.as_ref().and_then(|sealed| sealed.keys.as_deref());
+    let signer = sealed.as_ref().and_then(|_| Signer::of(keys, project, keys_there));
+    let (Some(sealed), Some(signer)) = (&sealed, signer) else {
         connection.roll_back();
         return Ok(());
     };
-    let signed =
-        signer.sign(durable, Before::of(last), &mut |sizes| roots_at(connection, log_id, sizes));
+    // By this key: somebody may have put another beside it.
+    let last = sealed.checkpoint(Some(&signer.verifier_keys()));
+    let signed = trust.prove(connection, log_id, last.as_ref(), durable).and_then(|()| {
+        let mut roots = |sizes: &[u64]| roots_at(connection, log_id, sizes);
+        signer.sign(durable, Before::of(sealed.note.as_deref()), &mut roots).map_err(of_signer)
+    });
     let note = match signed {
         Ok(Some(note)) => note,
         other => {
             connection.roll_back();
-            return other.map(drop).map_err(of_signer);
+            return other.map(drop);
         }
     };
-    let verifier_keys = known.map_or_else(|| signer.verifier_keys(), str::to_owned);
+    let verifier_keys = keys_there.map_or_else(|| signer.verifier_keys(), str::to_owned);
     put(connection, log_id, &note, &verifier_keys)
 }
 
@@ -53,9 +60,8 @@ pub(super) fn vouch(
     beside: &Beside,
 ) -> Result<(), Fault> {
     connection.begin(sql::BEGIN)?;
-    connection.rows(sql::LOCK_SEAL, &[(&log_id, Type::INT8)]).map_err(before)?;
-    let rows = connection.rows(sql::SEALED, &[(&log_id, Type::INT8)]).map_err(before)?;
-    let known = rows.first().map(|row| Beside { keys: row.get(0), checkpoint: row.get(1) });
+    let sealed = Sealed::lock(connection, log_id)?;
+    let known = sealed.map(|sealed| Beside { keys: sealed.keys, checkpoint: sealed.note });
     match known.and_then(|known| taken_over(&known, beside)) {
         Some((keys, note)) => put(connection, log_id, note, keys),
         None => {
@@ -87,19 +93,20 @@ fn roots_at(
     log_id: i64,
     sizes: &[u64],
 ) -> Result<Vec<Option<Digest>>, Error> {
-    let wrap = |error| before(error).of_read("sign a checkpoint", "qt_entry");
+    let as_error = |fault: Fault| fault.of_read("sign a checkpoint", "qt_entry");
+    let wrap = |error| as_error(before(error));
     let end = sizes.last().copied().unwrap_or_default() as i64;
-    let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&end, Type::INT8)];
+    let values: [Value<'_>; 3] = [(&log_id, Type::INT8), (&0_i64, Type::INT8), (&end, Type::INT8)];
     let mut lines = connection.stream(sql::LINES, &values).map_err(wrap)?;
     let mut range = CompactRange::new();
     let mut roots = Vec::with_capacity(sizes.len());
     for &size in sizes {
         while range.size() < size {
             let Some(row) = lines.next().map_err(wrap)? else { break };
-            if row.get::<_, i64>(0) as u64 != range.size() {
+            if value::<i64>(&row, 0).map_err(as_error)? as u64 != range.size() {
                 break;
             }
-            range.push(leaf_hash(row.get(1)));
+            range.push(leaf_hash(value(&row, 1).map_err(as_error)?));
         }
         roots.push((range.size() == size).then(|| range.root()));
     }

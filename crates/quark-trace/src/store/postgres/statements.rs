@@ -138,9 +138,9 @@ pub(super) const LEAVES: &str = "SELECT idx, leaf_hash FROM qt_entry \
 pub(super) const TILES: &str = "SELECT n, data FROM qt_tile \
      WHERE log_id = $1 AND level = $2 AND n >= $3 AND n < $4 ORDER BY n";
 
-/// The entries themselves up to some size.
-pub(super) const LINES: &str =
-    "SELECT idx, entry FROM qt_entry WHERE log_id = $1 AND idx < $2 ORDER BY idx";
+/// The entries themselves, from one size to another.
+pub(super) const LINES: &str = "SELECT idx, entry FROM qt_entry \
+     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
 
 /// Takes the lock under which checkpoints are signed. A statement that waits for a row reads all
 /// other tables as they were when it began (EvalPlanQual), so that what depends on the lock is read

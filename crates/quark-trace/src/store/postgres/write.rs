@@ -10,7 +10,9 @@ use super::connection::{Connection, Value};
 use super::edge::{Edge, Tile, digests, range_of};
 use super::fault::{Fault, Moment};
 use super::pending::{Pending, PendingEntry};
+use super::row::value;
 use super::statements as sql;
+use super::trust::Trust;
 use crate::error::{ErrorKind, Outcome};
 use crate::store::Appended;
 
@@ -35,6 +37,7 @@ impl<'t> Target<'t> {
     pub fn write_on<'p>(
         &self,
         connection: &mut Connection,
+        trust: &mut Trust,
         mut edge: Edge,
         commits: impl Iterator<Item = &'p Pending> + Clone,
     ) -> Result<Option<Written>, Fault>
@@ -48,7 +51,7 @@ impl<'t> Target<'t> {
         if admission.looks_back() || edge.range.size() == 0 {
             return Ok(None);
         }
-        let ids = ids(commits);
+        let (ids, held) = (ids(commits), trust.holds(&edge.range));
         edge.load(connection, self.log_id, chunk.len() as u64)?;
         let mut step = Step::new(self.log_id, edge, chunk);
         let rows = if ids.is_empty() {
@@ -60,7 +63,11 @@ impl<'t> Target<'t> {
             connection.commit_rows(sql::WRITE_ONCE, &values)
         };
         match rows {
-            Ok(rows) if has_moved(&rows) => Ok(Some((admission.answers, step.after()))),
+            Ok(rows) if has_moved(&rows) => {
+                let after = step.after();
+                trust.go_on(held, &after.range);
+                Ok(Some((admission.answers, after)))
+            }
             Ok(_) => Ok(None),
             // Under a stricter isolation the loser of a race is told so.
             Err(fault) if fault.kind == ErrorKind::Busy && fault.outcome == Outcome::NotWritten => {
@@ -74,6 +81,7 @@ impl<'t> Target<'t> {
     pub fn write_locked<'p>(
         &self,
         connection: &mut Connection,
+        trust: &mut Trust,
         commits: impl Iterator<Item = &'p Pending> + Clone,
     ) -> Result<Written, Fault>
     where
@@ -81,6 +89,8 @@ impl<'t> Target<'t> {
     {
         connection.begin(sql::BEGIN)?;
         let mut edge = self.lock(connection)?;
+        trust.open(connection, self.log_id, &edge.range)?;
+        let held = trust.holds(&edge.range);
         let known = self.known(connection, &ids(commits.clone()))?;
         let admission = Admission::of(edge.range.size(), self.header, commits, known);
         if admission.is_refusal() {
@@ -96,12 +106,14 @@ impl<'t> Target<'t> {
             let mut step = Step::new(self.log_id, edge, chunk);
             let rows = connection.rows(sql::WRITE, &step.values()).map_err(before)?;
             if !has_moved(&rows) {
-                let message = "the row of the log in qt_log changed under its lock";
-                return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
+                return Err(Fault::corrupted(
+                    "the row of the log in qt_log changed under its lock",
+                ));
             }
             edge = step.after();
         }
         connection.commit()?;
+        trust.go_on(held, &edge.range);
         Ok((admission.answers, edge))
     }
 
@@ -124,19 +136,17 @@ impl<'t> Target<'t> {
     }
 
     fn edge(&self, row: Option<&Row>) -> Result<Edge, Fault> {
-        let corrupted = |what: &str| {
-            let message = format!("{what}; run `quark-trace verify`");
-            Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten)
-        };
         let row = row.ok_or_else(|| {
-            corrupted("another row of qt_log has the project id, under the number of another log")
+            Fault::corrupted(
+                "another row of qt_log has the project id, under the number of another log",
+            )
         })?;
-        if row.get::<_, &str>(0) != self.project {
-            return Err(corrupted("the row of qt_log with the number of this log is of another"));
+        if value::<&str>(row, 0)? != self.project {
+            let what = "the row of qt_log with the number of this log is of another";
+            return Err(Fault::corrupted(what));
         }
-        let range = range_of(row.get(1), row.get(2));
-        let range =
-            range.ok_or_else(|| corrupted("size and frontier in qt_log do not fit each other"))?;
+        let range = range_of(value(row, 1)?, value(row, 2)?)
+            .ok_or_else(|| Fault::corrupted("size and frontier in qt_log do not fit each other"))?;
         Ok(Edge::new(range))
     }
 
@@ -150,8 +160,9 @@ impl<'t> Target<'t> {
         let digest = |bytes| digests(bytes).and_then(|hashes| hashes.first().copied());
         // The last of several, in falling order, is the first in the log: it counts.
         let known = rows.iter().filter_map(|row| {
-            let index = u64::try_from(row.get::<_, i64>(1)).ok()?;
-            Some((digest(row.get(0))?, (index, digest(row.get(2))?)))
+            let index = u64::try_from(row.try_get::<_, i64>(1).ok()?).ok()?;
+            let bytes = |at| row.try_get(at).ok().and_then(digest);
+            Some((bytes(0)?, (index, bytes(2)?)))
         });
         Ok(known.collect())
     }
@@ -180,7 +191,7 @@ fn chunks<'e, 'p>(entries: &'e [&'p PendingEntry]) -> Vec<&'e [&'p PendingEntry]
 }
 
 fn has_moved(rows: &[Row]) -> bool {
-    rows.first().is_some_and(|row| row.get::<_, i64>(0) == 1)
+    rows.first().is_some_and(|row| row.try_get(0).is_ok_and(|moved: i64| moved == 1))
 }
 
 fn before(error: postgres::Error) -> Fault {
