@@ -102,7 +102,7 @@ fn advice(kind: ErrorKind) -> Option<&'static str> {
             Some("`quark-trace verify` shows what was changed and where; nothing is repaired")
         }
         ErrorKind::Conflict { .. } => Some("somebody else wrote at the same time; try again"),
-        ErrorKind::PermissionDenied => Some("ask for access to the folder, or name another store"),
+        ErrorKind::PermissionDenied => Some("ask for access to it, or name another store"),
         ErrorKind::StorageFull => Some("make room on the disk and try again"),
         ErrorKind::Busy => Some("another process is writing; try again in a moment"),
         _ => None,

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use quark_trace::TraceLog;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::visible::visible;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{OpenOptions, Password, Store, is_url, open};
+use quark_trace::{Outcome, TraceLog};
 
 use crate::environment;
 use crate::failure::Failure;
@@ -17,6 +17,7 @@ use crate::output::Output;
 pub struct Target {
     pub store: Arc<dyn Store>,
     pub project: ProjectId,
+    access: Access,
 }
 
 /// Whether a verb writes to the store.
@@ -52,15 +53,25 @@ impl Target {
                     .with_help("name it behind the store, or set QUARK_TRACE_PROJECT")
             })?;
         let project = project.parse().map_err(|fault| Failure::usage(format!("the {fault}")))?;
-        Ok(Self { store: open_store(&store, access, output)?, project })
+        Ok(Self { store: open_store(&store, access, output)?, project, access })
     }
 
     /// The log of the project, which must exist.
     pub fn existing_log(&self) -> Result<TraceLog, Failure> {
-        if self.store.beside(&self.project)?.is_none() {
+        if !self.is_there()? {
             return Err(self.missing());
         }
         Ok(self.log())
+    }
+
+    /// Whether the store has the project. What fails before a write says that nothing was written.
+    pub fn is_there(&self) -> Result<bool, Failure> {
+        let found = self.store.beside(&self.project);
+        Ok(match self.access {
+            Access::Read => found,
+            Access::Write => found.map_err(|error| error.or_outcome(Outcome::NotWritten)),
+        }?
+        .is_some())
     }
 
     pub fn log(&self) -> TraceLog {

@@ -16,13 +16,18 @@ pub struct NameError {
 }
 
 impl NameError {
-    /// The refused text, shortened when it was very long.
+    /// The refused text, shortened when it was very long or may be a URL with a password.
     pub fn value(&self) -> &str {
         &self.value
     }
 
     fn new(what: &'static str, value: &str, reason: &'static str) -> Self {
-        let shown: String = value.chars().take(80).collect();
+        // A URL in the wrong place may hold a password.
+        let shown = match value.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}://"),
+            None => value.to_owned(),
+        };
+        let shown: String = shown.chars().take(80).collect();
         let value = if shown.len() < value.len() { shown + "…" } else { shown };
         Self { what, value, reason }
     }
@@ -141,6 +146,14 @@ mod tests {
         }
         for good in ["p", "my-project-001", "Klinik Köln", "a:b", "x_trace_log", "-rf"] {
             assert_eq!(good.parse::<ProjectId>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        for url in ["postgres://me:geheim@host/d", "sqlite:///geheim"] {
+            let refused = url.parse::<ProjectId>().unwrap_err();
+            assert!(!format!("{refused} {refused:?} {}", refused.value()).contains("geheim"));
         }
     }
 

@@ -29,7 +29,7 @@ pub fn run(
     let target = Target::open(names, Access::Write, output)?;
     let durability = if sync { Durability::Sync } else { Durability::Os };
     let log = target.log().with_durability(durability);
-    let began = target.store.beside(&target.project)?.is_none();
+    let began = !target.is_there()?;
     let record = log.log(stage, &payload)?;
     if began {
         output.say(format!(

@@ -241,7 +241,11 @@ impl<'p> Verifier<'p> {
 
     /// Takes note that something a store keeps beside the entries says otherwise than they do.
     pub fn differs(&mut self, index: Option<u64>, what: &str) {
-        self.error(Code::Altered, index, what.to_owned());
+        let what = match index.map(|index| format!("entry {index}")) {
+            Some(entry) if !what.contains(&entry) => format!("{entry}: {what}"),
+            _ => what.to_owned(),
+        };
+        self.error(Code::Altered, index, what);
     }
 
     /// Whether a writer may be about to show the last sheet, when people see `found`.

@@ -84,6 +84,14 @@ const KNOWN: &str = "give a folder such as traces/, or a database such as sqlite
 
 #[cfg(feature = "sqlite")]
 fn sqlite(path: &str, options: OpenOptions) -> Result<super::SqliteStore> {
+    // Others mean by it a path relative to the folder, or to the root, or a host.
+    if path.starts_with("//") {
+        let message = "the path follows the colon at once: sqlite:trace.db, or \
+                       sqlite:/data/trace.db";
+        return Err(
+            Error::new(ErrorKind::InvalidInput, OPERATION, message).on(format!("sqlite:{path}"))
+        );
+    }
     let mut store = super::SqliteStore::new(path)?;
     if let Some(keys) = options.keys {
         store = store.with_keys(keys);
@@ -180,6 +188,17 @@ mod tests {
             let error = open(url, OpenOptions::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
         }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn slashes_before_the_path_of_a_database_are_refused() {
+        for url in ["sqlite://trace.db", "sqlite:///trace.db", "sqlite:////data/trace.db"] {
+            let error = open(url, OpenOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+            assert!(error.to_string().contains("sqlite:trace.db"), "{error}");
+        }
+        assert!(open("sqlite:/data/trace.db", OpenOptions::default()).is_ok());
     }
 
     #[test]

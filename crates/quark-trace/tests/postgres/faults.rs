@@ -30,6 +30,9 @@ fn a_server_that_lets_nobody_in() {
     let wrong = change("only-for-tests", "not-the-word");
     assert_eq!(wrong.kind(), ErrorKind::PermissionDenied, "{wrong}");
     assert_eq!(change("/postgres?", "/no_such_database?").kind(), ErrorKind::NotFound);
+    let none = change(":only-for-tests@", "@");
+    assert_eq!(none.kind(), ErrorKind::PermissionDenied, "{none}");
+    assert!(none.to_string().contains("PGPASSWORD"), "{none}");
     let host = change("127.0.0.1", "no-such-host.invalid");
     assert_eq!(host.kind(), ErrorKind::Io, "{host}");
     assert!(host.to_string().contains("cannot be reached"), "{host}");

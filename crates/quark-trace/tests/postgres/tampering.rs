@@ -117,6 +117,9 @@ fn is_located(
     match judged {
         Err(error) => error.contains("E-") || says(error) || error.contains("schema of version"),
         Ok(verdict) => verdict.findings.iter().any(|finding| {
+            // Whoever reads the message alone knows where, too.
+            let told = |index| finding.message.contains(&format!("entry {index}"));
+            assert!(finding.index.is_none_or(told), "{finding:?}");
             says(&finding.message)
                 || (index.is_some() && finding.index == index)
                 || (table == "qt_checkpoint" && finding.message.contains("checkpoint"))

@@ -130,10 +130,15 @@ fn is_noticed(sealed: &Sealed, change: &str) {
             assert_ne!(verdict.exit_code(), 0, "{change}: {verdict:?}");
             let grave = |severity| matches!(severity, Severity::Error | Severity::Unknown);
             let named = verdict.findings.iter().any(|finding| {
-                grave(finding.severity)
-                    && (finding.index.is_some()
-                        || finding.message.contains("qt_")
-                        || !finding.message.is_empty())
+                let place = match finding.index {
+                    Some(index) => format!("entry {index}"),
+                    None if finding.message.contains("checkpoint") => "checkpoint".to_owned(),
+                    None if finding.message.contains("key") => "key".to_owned(),
+                    None if finding.message.contains("user_version") => "version".to_owned(),
+                    None if change.contains("INDEX") => "index ".to_owned(),
+                    None => "qt_".to_owned(),
+                };
+                grave(finding.severity) && finding.message.contains(&place)
             });
             assert!(named, "{change}: nothing says where: {verdict:?}");
         }

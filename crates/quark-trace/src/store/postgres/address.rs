@@ -3,6 +3,7 @@
 //! `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=root.crt`, as libpq
 //! has it. A password is neither shown nor part of any error.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::mpsc;
 use std::thread;
@@ -120,6 +121,11 @@ impl Address {
             Ok(Err(error)) if error.as_db_error().is_some() => {
                 Err(Fault::of(&error, Moment::Before))
             }
+            Ok(Err(error)) if self.config.get_password().is_none() && lacks_password(&error) => {
+                let message = "the server asks for a password and none is given; the command and \
+                               Python take it from PGPASSWORD";
+                Err(Fault::new(ErrorKind::PermissionDenied, message, Outcome::NotWritten))
+            }
             Ok(Err(error)) => {
                 let fault = Fault::of(&error, Moment::Before);
                 Err(unreachable(fault.kind, fault.message))
@@ -163,8 +169,11 @@ impl<'a> Parts<'a> {
             .ok_or_else(|| malformed("it does not begin with postgres://"))?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = place.split_at(place.find('/').unwrap_or(place.len()));
-        if database.contains(['@', ':']) || place.contains('#') || database.matches('/').count() > 1
-        {
+        // A password with such a character would be taken apart, and part of it for the host.
+        let cut = database.contains(['@', ':'])
+            || authority.matches('@').count() > 1
+            || (query.contains('@') && !authority.contains('@'));
+        if cut || place.contains('#') || database.matches('/').count() > 1 {
             return Err(malformed(
                 "characters such as @ / : # ? in a password are written with %: %40 %2F %3A %23 %3F",
             ));
@@ -176,6 +185,12 @@ impl<'a> Parts<'a> {
 pub(super) fn malformed(why: &str) -> Error {
     let message = format!("this is no URL of a PostgreSQL database: {why}");
     Error::new(ErrorKind::InvalidInput, OPERATION, message).with_outcome(Outcome::NotWritten)
+}
+
+/// Whether the driver had no password to give. It has no other sign of that than these words of its
+/// own, which a test holds it to.
+fn lacks_password(error: &postgres::Error) -> bool {
+    error.source().is_some_and(|source| source.to_string() == "password missing")
 }
 
 fn switch(value: &str) -> Result<bool> {
@@ -226,6 +241,8 @@ mod tests {
             "postgres://me:ge/heim@host/db",
             "postgres://me:geheim@host:port/db",
             "postgres://me:ge#heim@host/db",
+            "postgres://me:ge?heim@host/db",
+            "postgres://me:ge@heim@host/db",
             "postgres://me:geheim@host/db?sslmode=maybe",
             "postgres://me:geheim@host/db?no_such_option=geheim",
             "postgres://me:geheim@host/db?prepare=perhaps",

@@ -171,7 +171,8 @@ fn compare(rows: &[(i64, String, Vec<u8>)]) -> Result<Option<String>, Fault> {
         }
     }
     let missing = ALL.iter().find(|known| rows.iter().all(|row| row.0 != known.version));
-    Ok(missing.map(|known| format!("the row of migration {} is missing", known.version)))
+    Ok(missing
+        .map(|known| format!("the row of migration {} in qt_migration is missing", known.version)))
 }
 
 fn newer(version: i64) -> Fault {
