@@ -164,8 +164,9 @@ impl Shared {
         if let Some(keys) = &self.keys {
             let mut writer = self.writer();
             let connection = writer.connection(&self.place)?;
-            seal(connection, keys, project, log_id, &range, proven)?;
-            writer.prove(project, &range);
+            if seal(connection, keys, project, log_id, &range, proven)? {
+                writer.prove(project, &range);
+            }
             self.disk.note_written();
         }
         Ok(())

@@ -97,7 +97,7 @@ fn prove(
 
 /// Signs the tree of `durable` and puts the checkpoint in place of the one before, unless that
 /// covers as much, or the log is signed by somebody else. A tree that is not `proven` is proven
-/// first.
+/// first; answers whether it is.
 pub(super) fn seal(
     connection: &Connection,
     keys: &Keyring,
@@ -105,10 +105,10 @@ pub(super) fn seal(
     log_id: i64,
     durable: &CompactRange,
     proven: bool,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     connection.prepare_cached(sql::BEGIN)?.execute([])?;
     let done = seal_within(connection, keys, project, log_id, durable, proven)
-        .and_then(|()| commit(connection));
+        .and_then(|proven| commit(connection).map(|()| proven));
     roll_back(connection);
     done
 }
@@ -120,20 +120,24 @@ fn seal_within(
     log_id: i64,
     durable: &CompactRange,
     proven: bool,
-) -> Result<(), Fault> {
-    let Some(sealed) = Sealed::read(connection, log_id)? else { return Ok(()) };
-    let Some(signer) = Signer::of(keys, project, sealed.keys.as_deref()) else { return Ok(()) };
-    if !proven {
-        // By this key: somebody may have put another beside it.
-        let last = sealed.checkpoint(Some(&signer.verifier_keys()));
+) -> Result<bool, Fault> {
+    let Some(sealed) = Sealed::read(connection, log_id)? else { return Ok(proven) };
+    let signer = Signer::of(keys, project, sealed.keys.as_deref());
+    let Some(signer) = signer else { return Ok(proven) };
+    // By this key: somebody may have put another beside it.
+    let last = sealed.checkpoint(Some(&signer.verifier_keys()));
+    // Where another process signed as much meanwhile, nothing is signed and nothing need be proven.
+    let covered = last.as_ref().is_some_and(|last| last.size >= durable.size());
+    if !proven && !covered {
         prove(connection, log_id, last.as_ref(), durable)?;
     }
+    let proven = proven || !covered;
     let mut roots = |sizes: &[u64]| roots_at(connection, log_id, sizes).map_err(as_error);
     let Some(note) = signer.sign(durable, Before::of(sealed.note.as_deref()), &mut roots)? else {
-        return Ok(());
+        return Ok(proven);
     };
     let keys = sealed.keys.is_none().then(|| signer.verifier_keys());
-    put(connection, log_id, durable.size(), &note, keys.as_deref())
+    put(connection, log_id, durable.size(), &note, keys.as_deref()).map(|()| proven)
 }
 
 /// Puts a checkpoint in place of the one before, and the keys of a log that has none yet.
