@@ -50,6 +50,22 @@ def test_a_url_that_names_no_store(url: str) -> None:
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite://secret.db", "sqlite:///secret.db",
+                                 "postgres://me:se?cret@127.0.0.1/d",
+                                 "postgres://me:se@cret@127.0.0.1/d"])
+def test_a_url_that_would_mean_something_else(url: str) -> None:
+    for opened in (SqlBackend, open_backend):
+        with pytest.raises(BackendError, match=r"sqlite:trace\.db|written with %") as caught:
+            opened(url)
+        assert "cret@" not in f"{caught.value!r} {caught.value}"
+
+
+def test_a_url_for_a_project(place: Place) -> None:
+    with pytest.raises(quark_trace.InvalidProjectIdError) as caught:
+        TraceLog("postgres://me:secret@host/d", place.open())
+    assert "secret" not in f"{caught.value!r} {caught.value}"
+
+
 @pytest.mark.parametrize("url", ["traces/", "file:x", "https://x", "", ":", "sqlitex:y"])
 def test_a_url_that_names_no_database(url: str) -> None:
     with pytest.raises(ValueError, match=r"sqlite:PATH or postgres://"):
