@@ -169,6 +169,36 @@ fn before_a_fork_every_connection_is_closed() {
     assert_eq!(ledger(&store).len(), 3);
 }
 
+/// Others get their turns while the index of a long log is made for a record whose id was chosen.
+#[test]
+fn an_index_that_is_far_behind_is_made_in_parts() {
+    const RECORDS: usize = 8000;
+    let folder = Folder::new();
+    let store = folder.open();
+    let lines: Vec<Vec<u8>> = (0..RECORDS).map(|n| record(&format!("plain-{n}"))).collect();
+    let entries: Vec<_> = lines.iter().map(|line| NewEntry::new(Kind::Record, line)).collect();
+    let commit = Commit { entries: &entries, expected: None, durability: Durability::Os };
+    store.append(&project(), &commit).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let undo = "DELETE FROM qt_record; DELETE FROM qt_number; UPDATE qt_log SET indexed = 0";
+    let other = folder.connect();
+    other.execute_batch(undo).unwrap();
+    let indexed =
+        || -> i64 { other.query_row("SELECT indexed FROM qt_log", [], |row| row.get(0)).unwrap() };
+    let store = folder.open();
+    let seen = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| append(&store, "plain-7").unwrap());
+        let mut seen = std::collections::BTreeSet::new();
+        while !writer.is_finished() {
+            seen.insert(indexed());
+        }
+        assert_eq!(writer.join().unwrap(), RECORDS as u64 + 1, "it is there");
+        seen
+    });
+    assert!(seen.iter().any(|at| (1..RECORDS as i64).contains(at)), "{seen:?}");
+}
+
 #[test]
 fn ids_are_found_before_and_behind_the_index() {
     let folder = Folder::new();

@@ -3,7 +3,7 @@
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::entry::header_object;
 use quark_trace_core::ledger::{CompactRange, Kind};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::log_id;
 use super::connection::{commit, roll_back};
@@ -18,6 +18,8 @@ use crate::store::{Appended, NewEntry};
 /// Entries that may be without derived columns when a record id is looked up; the ids of these are
 /// kept in memory.
 const TAIL: u64 = 2048;
+/// Entries of which columns are derived in one transaction, so that others get their turns.
+const PART: i64 = 1024;
 
 /// What this handle knows of a log. None of it is believed without a look at the database.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct LogState {
     /// Whether `edge` follows from a signed root or from the entries themselves.
     proven: bool,
     tail: Tail,
+    /// How many entries were without derived columns when we last looked; `None` before that.
+    behind: Option<u64>,
 }
 
 /// Where the database says that a log ends.
@@ -46,6 +50,7 @@ impl LogState {
             edge: None,
             proven: false,
             tail: Tail::default(),
+            behind: None,
         }
     }
 
@@ -71,6 +76,9 @@ impl LogState {
         entries: &[PendingEntry<'_>],
         expected: Option<u64>,
     ) -> Result<Appended, Fault> {
+        if entries.iter().any(|entry| entry.once.is_some()) {
+            self.derive_most(connection)?;
+        }
         connection.prepare_cached(sql::BEGIN)?.execute([])?;
         let known = self.edge.take();
         let written = self.write(connection, known, entries, expected).and_then(|written| {
@@ -87,6 +95,21 @@ impl LogState {
                 Err(fault)
             }
         }
+    }
+
+    /// Derives columns, in transactions of their own, until few entries are without.
+    fn derive_most(&mut self, connection: &Connection) -> Result<(), Fault> {
+        while self.behind.is_none_or(|behind| behind > TAIL) {
+            let end = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?));
+            let end = connection.prepare_cached(sql::END)?.query_row([self.log_id], end);
+            let behind = end.optional()?.map_or(0, |(size, indexed)| size.saturating_sub(indexed));
+            let behind = u64::try_from(behind).unwrap_or_default();
+            self.behind = Some(behind);
+            if behind > TAIL {
+                index::catch_up(connection, self.log_id, PART)?;
+            }
+        }
+        Ok(())
     }
 
     /// Gives last whether there is anything to commit.
@@ -124,6 +147,7 @@ impl LogState {
             self.tail.note(size, &new);
         }
         let wrote = !new.is_empty() || derives;
+        self.behind = Some(edge.range.size() - indexed);
         Ok((Appended { size: edge.range.size(), existing }, edge, wrote))
     }
 
