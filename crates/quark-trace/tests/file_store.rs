@@ -205,8 +205,8 @@ fn a_log_of_which_only_the_checkpoint_is_left_is_tampered_with() {
     fs::remove_file(folder.file("demo_trace_log.jsonl")).unwrap();
     fs::write(folder.file("demo.qtlog/ledger"), "").unwrap();
     let verify = || {
-        let policy = quark_trace::verify::Policy::default();
-        quark_trace::verify::verify(folder.store().as_ref(), log.project(), &policy).unwrap()
+        let policy = Policy::default();
+        verify(folder.store().as_ref(), log.project(), &policy).unwrap()
     };
     assert_eq!(verify().exit_code(), 1, "{:?}", verify());
     fs::remove_file(folder.file("demo.qtlog/ledger")).unwrap();
@@ -230,7 +230,7 @@ fn lines_of_the_original_do_not_mix_with_what_is_buffered() {
         fs::write(folder.file("demo_trace_log.jsonl"), text).unwrap();
         store.close().unwrap();
     }
-    let verdict = quark_trace::verify::verify(&*store, log.project(), &Default::default()).unwrap();
+    let verdict = verify(&*store, log.project(), &Default::default()).unwrap();
     assert_eq!((verdict.exit_code(), verdict.counts.records), (0, 7), "{verdict:?}");
     assert_eq!(verdict.counts.loose, 0);
 }
