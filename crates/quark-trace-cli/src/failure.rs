@@ -42,7 +42,8 @@ impl Failure {
     /// What a person typed or logged may be in the message: it is made safe to show here, line
     /// breaks included, so that no name of a file can look like a second message.
     fn because(message: &str, code: u8) -> Self {
-        Self::Failed { message: visible(message).into_owned(), help: None, code }
+        let message = without_passwords(&visible(message));
+        Self::Failed { message, help: None, code }
     }
 
     /// A fact sheet that is not acceptable; the faults are on the error output already.
@@ -118,6 +119,22 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// A text in which URLs name the user, but not the password: one may stand where something else
+/// was expected, and so in what is said of that.
+fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let end = url.find(|c: char| c.is_whitespace() || "'\"".contains(c)).unwrap_or(url.len());
+        let names = url[..end].rfind('@').unwrap_or(0);
+        shown.push_str(url[..names].split(':').next().unwrap_or_default());
+        rest = &url[names..];
+    }
+    shown + rest
+}
+
 /// Reports what the parser of the arguments says; help and version are no errors.
 pub fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
@@ -125,10 +142,10 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let typed = std::env::args_os().any(|word| word.to_string_lossy().contains(is_hidden));
-    if typed {
+    let unfit = |word: &str| word.contains(is_hidden) || word.contains("://");
+    if std::env::args_os().any(|word| unfit(&word.to_string_lossy())) {
         // Colours and what was typed cannot be told apart any more, so that both are shown.
-        let plain = error.render().to_string();
+        let plain = without_passwords(&error.render().to_string());
         plain.lines().for_each(|line| talk(visible(line)));
     } else {
         let _ = error.print();
@@ -139,4 +156,21 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 /// Writes a line to the error output. When nobody reads that, there is nobody to tell.
 pub fn talk(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_the_user_and_not_the_password() {
+        for (typed, shown) in [
+            ("'postgres://me:geheim@h:1/d' is none", "'postgres://me@h:1/d' is none"),
+            ("postgres://me:ge@heim@h and x://a:b@c", "postgres://me@h and x://a@c"),
+            ("postgres://h:5432/d, mail me@h", "postgres://h:5432/d, mail me@h"),
+            ("no URL: a:b@c", "no URL: a:b@c"),
+        ] {
+            assert_eq!(without_passwords(typed), shown);
+        }
+    }
 }

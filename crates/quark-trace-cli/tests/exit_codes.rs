@@ -130,6 +130,28 @@ fn three_is_wrong_usage() {
 }
 
 #[test]
+fn a_url_in_the_wrong_place_shows_no_password() {
+    let session = Session::with_demo();
+    let url = "postgres://me:geheim@127.0.0.1:1/d";
+    for words in [
+        &[url, "verify"][..],
+        &["verify", "traces", url],
+        &["verify", "traces", "demo", "--checkpoint", url],
+        &["log", "demo", url, "s", "a=1"],
+        &["log", "traces", "demo", "s", "a=1", url],
+        &["log", url, "demo", "s", "a=1"],
+        &["verify", "traces", "demo", "--level", url],
+        &["copy", "traces", url],
+    ] {
+        let said = session.run(words);
+        assert!(said.code >= 2, "{words:?}: {}", said.out());
+        let shown = format!("{}{}", said.err(), said.out());
+        assert!(!shown.contains("geheim"), "{words:?}: {shown}");
+    }
+    session.run(&["log", url, "demo", "s", "a=1"]).fails(2, "nothing was written");
+}
+
+#[test]
 fn a_payload_over_a_limit_is_wrong_usage() {
     let session = Session::with_demo();
     let log = |payload: &str| {

@@ -116,6 +116,17 @@ fn columns_of_another_kind_are_told_in_words() {
     }
 }
 
+/// A record that is there is not taken for a new one because its row was changed.
+#[test]
+fn a_record_of_which_the_object_cannot_be_read_is_not_appended_again() {
+    let schema = sealed();
+    let change = "UPDATE qt_entry SET object = '\\x00' WHERE record_key = sha256('b')";
+    schema.client().batch_execute(change).unwrap();
+    let error = append(&schema.open(), "b").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
+    assert_eq!(error.outcome(), Some(Outcome::NotWritten));
+}
+
 #[test]
 fn a_store_for_reading_only_writes_nothing() {
     let schema = sealed();

@@ -157,14 +157,19 @@ impl<'t> Target<'t> {
         let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
         let values: [Value<'_>; 2] = [(&self.log_id, Type::INT8), (&ids, Type::BYTEA_ARRAY)];
         let rows = connection.rows(sql::KNOWN, &values).map_err(before)?;
-        let digest = |bytes| digests(bytes).and_then(|hashes| hashes.first().copied());
+        let digest = |row, at| {
+            let hashes = digests(value(row, at)?).unwrap_or_default();
+            hashes
+                .first()
+                .copied()
+                .ok_or_else(|| Fault::corrupted("what the log has of a record id cannot be read"))
+        };
         // The last of several, in falling order, is the first in the log: it counts.
-        let known = rows.iter().filter_map(|row| {
-            let index = u64::try_from(row.try_get::<_, i64>(1).ok()?).ok()?;
-            let bytes = |at| row.try_get(at).ok().and_then(digest);
-            Some((bytes(0)?, (index, bytes(2)?)))
+        let known = rows.iter().map(|row| {
+            let index = u64::try_from(value::<i64>(row, 1)?).unwrap_or_default();
+            Ok((digest(row, 0)?, (index, digest(row, 2)?)))
         });
-        Ok(known.collect())
+        known.collect()
     }
 }
 
