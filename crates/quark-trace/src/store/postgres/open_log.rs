@@ -133,9 +133,12 @@ impl OpenLog {
         if state.sealed_at.is_some_and(|at| at.elapsed() < SEAL_EVERY) {
             return Ok(());
         }
+        let begun = Instant::now();
         let sealed = self.seal_own(place, keys, &mut state);
-        // What is refused now is refused again a moment later: no append should pay for each try.
-        state.sealed_at = Some(Instant::now());
+        if sealed.is_err() {
+            // It will fail again a moment later, and may take long: appends do not pay for each try.
+            state.sealed_at = Some(Instant::now() + begun.elapsed() * 9);
+        }
         sealed
     }
 
