@@ -10,7 +10,9 @@
 //! | [`json`] | reading what the original wrote, writing what anyone can read |
 //! | [`payload`], [`record`] | what a caller logs, and the one-line record object |
 //! | [`ledger`] | entries, RFC 6962 tree, signed notes, checkpoints, proofs |
+//! | [`query`] | the filter language, and what a filter means for a record |
 //! | [`sheet`] | fact sheets: reading, validating, amending |
+//! | [`time`] | instants as records write them |
 //! | [`verify`] | the verdict over a whole ledger |
 //! | [`visible`] | text from outside, safe to show |
 #![forbid(unsafe_code)]
@@ -19,7 +21,10 @@ pub mod ids;
 pub mod json;
 pub mod ledger;
 pub mod payload;
+pub mod query;
 pub mod record;
 pub mod sheet;
+mod suggest;
+pub mod time;
 pub mod verify;
 pub mod visible;

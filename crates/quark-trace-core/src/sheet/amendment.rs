@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::FactSheet;
 use super::fault::{Fault, Faults, SheetFaults};
 use super::field;
-use super::suggest::nearest;
 use super::validate;
+use crate::suggest::nearest;
 use crate::visible::{shortened, visible};
 
 /// Longest actor and longest reason, in bytes of UTF-8.

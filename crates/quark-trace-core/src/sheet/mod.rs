@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `field` | the table of fields that drives the rest |
 //! | `source`, `yaml`, `tree` | from bytes to a tree that knows its places |
-//! | `validate`, `fault`, `suggest`, `render` | what is wrong, all at once, and drawn |
+//! | `validate`, `fault`, `render` | what is wrong, all at once, and drawn |
 //! | `read`, `json` | the JSON file, read leniently and written to the byte |
 //! | `amendment`, `diff`, `successor` | changing a sheet, and checking that it was done right |
 //! | `template`, `schema` | what the table looks like to people and to editors |
@@ -22,7 +22,6 @@ mod render;
 mod schema;
 mod source;
 mod successor;
-mod suggest;
 mod template;
 mod tree;
 mod validate;

@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::fault::{Faults, Said};
 use super::field::{BOOKKEEPING, FIELDS, Field, INSTITUTION_ALIAS, Kind};
-use super::suggest::nearest;
 use super::tree::{DEPTH_LIMIT, Data, Member, NodeId, Span, Tree};
 use super::yaml::join;
 use crate::ids::ProjectId;
+use crate::suggest::nearest;
 use crate::visible::shortened;
 
 /// What a sheet says, in the order of the table. Only meaningful when there was no error.

@@ -4,10 +4,10 @@
 const LONGEST: usize = 40;
 
 /// The candidate that `word` is most likely a slip of, or `None` when none is near.
-pub(super) fn nearest(
+pub(crate) fn nearest<'c>(
     word: &str,
-    candidates: impl IntoIterator<Item = &'static str>,
-) -> Option<&'static str> {
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     if word.len() > 4 * LONGEST {
         return None;
     }
