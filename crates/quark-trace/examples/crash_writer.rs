@@ -229,7 +229,7 @@ fn check(store: &dyn Store) -> Result<(), Error> {
         tell(&format!("finding {} {}", finding.code.as_str(), finding.message));
     }
     tell(&format!("verdict {} {}", verdict.exit_code(), verdict.size));
-    let plan = Plan { from: 0, select: Select::Records };
+    let plan = Plan { select: Select::Records, ..Plan::default() };
     store.scan(&project(), &plan, &mut |row| {
         let object = match &row {
             Row::Entry { object: Some(object), .. } => object.as_ref(),

@@ -192,6 +192,17 @@ impl From<quark_trace_core::ids::NameError> for Error {
     }
 }
 
+impl From<quark_trace_core::query::QueryError> for Error {
+    fn from(source: quark_trace_core::query::QueryError) -> Self {
+        use quark_trace_core::query::QueryFault;
+        let kind = match source.fault() {
+            QueryFault::TooLong | QueryFault::TooDeep | QueryFault::TooMany => ErrorKind::TooLarge,
+            _ => ErrorKind::InvalidInput,
+        };
+        Self::new(kind, "read the query", source.to_string()).caused_by(source)
+    }
+}
+
 impl From<quark_trace_core::payload::PayloadError> for Error {
     fn from(source: quark_trace_core::payload::PayloadError) -> Self {
         use quark_trace_core::payload::PayloadError;

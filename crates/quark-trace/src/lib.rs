@@ -15,6 +15,7 @@ mod log;
 pub mod process;
 pub mod project;
 pub mod prove;
+pub mod query;
 mod record;
 pub mod signer;
 pub mod store;
@@ -25,6 +26,7 @@ pub use history::History;
 pub use log::TraceLog;
 pub use project::{Project, SheetVersion, Summary};
 pub use quark_trace_core as core;
+pub use query::{AsOf, Cursor, Search};
 pub use record::{Record, members};
 
 /// The Rust examples of the README, which run with those of this crate.

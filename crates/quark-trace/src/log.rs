@@ -71,6 +71,11 @@ impl TraceLog {
         &self.project
     }
 
+    /// The present time of the clock in microseconds since 1970 UTC.
+    pub(crate) fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
     /// Appends a record with a new id and the present time, and returns it.
     pub fn log(&self, stage: &str, payload: &Payload) -> Result<Record> {
         payload.check()?;
@@ -170,7 +175,7 @@ impl TraceLog {
 
     /// Every record line, readable or not, with its place, until `each` breaks off.
     pub fn each_line(&self, mut each: impl FnMut(&[u8], Place) -> ControlFlow<()>) -> Result<()> {
-        let plan = Plan { from: 0, select: Select::Records };
+        let plan = Plan { select: Select::Records, ..Plan::default() };
         self.store.scan(&self.project, &plan, &mut |row| match row {
             Row::Entry { object: Some(object), place, .. } => each(&object, place),
             Row::Loose { object, place, .. } => each(object, place),
@@ -181,7 +186,7 @@ impl TraceLog {
     /// The index and line of the entry about a record; `None` when no record has the id.
     pub fn find(&self, record_id: &str) -> Result<Option<(u64, Record)>> {
         let mut found = None;
-        let plan = Plan { from: 0, select: Select::Records };
+        let plan = Plan { select: Select::Records, ..Plan::default() };
         self.store.scan(&self.project, &plan, &mut |row| {
             let Row::Entry { index, line, object: Some(object), .. } = row else {
                 return ControlFlow::Continue(());

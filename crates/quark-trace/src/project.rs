@@ -165,7 +165,7 @@ impl Project {
 pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
     let mut versions = Vec::new();
     let mut fault = None;
-    let plan = Plan { from: 0, select: Select::Sheets };
+    let plan = Plan { select: Select::Sheets, ..Plan::default() };
     log.store().scan(log.project(), &plan, &mut |row| {
         let (index, object) = match row {
             Row::Entry { index, object: Some(object), .. } => (Some(index), object),

@@ -11,7 +11,7 @@ use quark_trace_core::verify::{Beside, Found, Place, Verifier};
 pub use quark_trace_core::verify::{Code, Counts, Finding, Level, Policy, Severity, Verdict};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Plan, Row, Select, Store};
+use crate::store::{Plan, Row, Store};
 
 /// How long a writer may take between a line and its entry before the line is reported.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -97,7 +97,7 @@ fn shows_last_sheet(
     verifier: &Verifier<'_>,
     found: Option<Digest>,
 ) -> Result<bool> {
-    let plan = Plan { from: verifier.size(), select: Select::All };
+    let plan = Plan { from: verifier.size(), ..Plan::default() };
     let moments = if verifier.is_sheet_due(found) { MOMENTS } else { 0 };
     for moment in 0..=moments {
         if moment > 0 {
@@ -134,7 +134,7 @@ fn repeats(
 ) -> Result<HashMap<Digest, u64>> {
     let wanted: std::collections::HashSet<Digest> = loose.iter().map(|row| row.0).collect();
     let mut found = HashMap::new();
-    let plan = Plan { from, select: Select::All };
+    let plan = Plan { from, ..Plan::default() };
     store.scan(project, &plan, &mut |row| {
         if let Row::Entry { index, line, .. } = row
             && let Ok(entry) = Entry::parse(line)

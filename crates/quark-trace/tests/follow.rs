@@ -13,7 +13,7 @@ type Found = Vec<(Option<u64>, u64, u64, Vec<u8>)>;
 /// What a store has of records from `from` on: index, line, offset and bytes.
 fn read(store: &FileStore, from: u64) -> Found {
     let mut found = Vec::new();
-    let plan = Plan { from, select: Select::Records };
+    let plan = Plan { from, select: Select::Records, ..Plan::default() };
     let scanned = store.scan(&"demo".parse().unwrap(), &plan, &mut |row| {
         match row {
             Row::Entry { index, object, place, .. } => {

@@ -16,7 +16,7 @@ pub fn each_record(
     from: u64,
     mut each: impl FnMut(Option<u64>, &[u8]) -> ControlFlow<()>,
 ) -> Result<()> {
-    let plan = Plan { from, select: Select::Records };
+    let plan = Plan { from, select: Select::Records, ..Plan::default() };
     log.store().scan(log.project(), &plan, &mut |row| match row {
         Row::Entry { index, object: Some(object), .. } => each(Some(index), &object),
         Row::Loose { object, .. } => each(None, object),

@@ -5,8 +5,9 @@ use std::ops::Not;
 
 use super::error::{QueryError, QueryFault};
 use super::field::Field;
-use super::literal::{Literal, quoted};
+use super::literal::{Literal, Time, quoted};
 use super::{DEPTH_LIMIT, TERM_LIMIT, VALUE_LIMIT, evaluate};
+use crate::time::SPAN_US;
 
 /// A condition on a record: TRUE, FALSE or NULL. Only TRUE selects.
 ///
@@ -174,6 +175,29 @@ impl Filter {
             }
             Self::Not(part) => part.leaves(each),
             leaf => each(leaf),
+        }
+    }
+
+    /// The same filter with `now()` replaced by an instant, in microseconds since 1970 UTC.
+    #[must_use]
+    pub fn at(&self, now_us: i64) -> Self {
+        let fixed = |value: &Literal| match value {
+            Literal::Time(time) => {
+                let span = (*SPAN_US.start(), *SPAN_US.end());
+                Literal::Time(Time::At(time.resolve(now_us).clamp(span.0, span.1)))
+            }
+            other => other.clone(),
+        };
+        let all = |parts: &[Self]| parts.iter().map(|part| part.at(now_us)).collect();
+        match self {
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Not(part) => !part.at(now_us),
+            Self::Compare(field, comparison, value) => {
+                Self::Compare(field.clone(), *comparison, fixed(value))
+            }
+            Self::In(field, values) => Self::In(field.clone(), values.iter().map(fixed).collect()),
+            other => other.clone(),
         }
     }
 

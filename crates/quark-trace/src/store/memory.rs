@@ -145,7 +145,7 @@ impl Store for MemoryStore {
     fn scan(
         &self,
         project: &ProjectId,
-        plan: &Plan,
+        plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         // A copy, so that the sink may call this store.
@@ -157,6 +157,9 @@ impl Store for MemoryStore {
                 Select::Records => kind.is_record(),
                 Select::Sheets => kind.is_sheet(),
             };
+            if plan.ends_before(index) {
+                break;
+            }
             if index < plan.from || !selected {
                 continue;
             }

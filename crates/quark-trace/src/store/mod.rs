@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{CompactRange, Digest, Kind};
+use quark_trace_core::query::Filter;
 
 pub use quark_trace_core::verify::Place;
 
@@ -72,14 +73,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn scan(
         &self,
         project: &ProjectId,
-        plan: &Plan,
+        plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
 
     /// The fact sheet in force as people see it, its bytes unchecked; `None` when there is none.
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
         let mut last = None;
-        let plan = Plan { from: 0, select: Select::Sheets };
+        let plan = Plan { select: Select::Sheets, ..Plan::default() };
         self.scan(project, &plan, &mut |row| {
             if let Row::Entry { object: Some(object), .. } = row {
                 last = Some(object.into_owned());
@@ -234,12 +235,30 @@ pub struct Appended {
 }
 
 /// Which rows a scan reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Plan {
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Plan<'a> {
     /// Index of the first entry.
     pub from: u64,
+    /// Index of the first entry that is left out, with everything behind it and everything that
+    /// has no entry; `None` for the whole log.
+    pub until: Option<u64>,
     /// Which entries.
     pub select: Select,
+    /// What the caller is going to ask about each record; with another selection than
+    /// [`Select::Records`] it says nothing.
+    ///
+    /// A store passes every row for which the filter is TRUE, in ledger order, and may leave out any
+    /// other row: as many as it can cheaply, or none. Whoever asks evaluates the filter again, with
+    /// the one evaluator that there is ([`quark_trace_core::query::Matcher`]), so that a filter
+    /// means the same everywhere. `now()` does not stand in it any more.
+    pub filter: Option<&'a Filter>,
+}
+
+impl Plan<'_> {
+    /// Whether nothing can be left that the plan asks for, when the next entry is `index`.
+    pub fn ends_before(&self, index: u64) -> bool {
+        self.until.is_some_and(|until| index >= until)
+    }
 }
 
 /// Which entries a scan passes to its sink.

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU32;
 use quark_trace::copy::{copy, is_signed_elsewhere};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::{Entry, Kind};
-use quark_trace::store::{Commit, Durability, NewEntry, Plan, Row, Select, Store};
+use quark_trace::store::{Commit, Durability, NewEntry, Plan, Row, Store};
 use quark_trace::verify::{Level, Policy, verify};
 use quark_trace::{ErrorKind, Result};
 
@@ -79,7 +79,7 @@ fn fill(store: &dyn Store, size: usize) {
 fn rows(store: &dyn Store) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     let mut rows = Vec::new();
     store
-        .scan(&project(), &Plan { from: 0, select: Select::All }, &mut |row| {
+        .scan(&project(), &Plan::default(), &mut |row| {
             let Row::Entry { line, object, .. } = row else { panic!("not an entry: {row:?}") };
             rows.push((line.to_vec(), object.map(Into::into)));
             ControlFlow::Continue(())

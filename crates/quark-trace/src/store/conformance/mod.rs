@@ -23,6 +23,7 @@ use super::{Appended, Commit, Durability, NewEntry, Plan, Row, Select, Store};
 use crate::error::Result;
 
 mod batches;
+mod filters;
 mod model;
 mod objects;
 mod projects;
@@ -67,6 +68,8 @@ const TESTS: &[(&str, Test)] = &[
     ("an empty store has nothing", projects::empty),
     ("projects do not touch one another", projects::isolated),
     ("a scan keeps to its plan", scans::plans),
+    ("a scan ends where its plan does", scans::bounds),
+    ("a scan passes what its filter selects", filters::selected),
     ("a sink breaks off", scans::break_off),
     ("a sink may call the store", scans::nested),
     ("every durability is read back", seals::durabilities),
@@ -134,7 +137,7 @@ struct Seen {
 
 fn scan(store: &dyn Store, project: &ProjectId, from: u64, select: Select) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let scanned = store.scan(project, &Plan { from, select }, &mut |row| {
+    let scanned = store.scan(project, &Plan { from, select, ..Plan::default() }, &mut |row| {
         match row {
             Row::Entry { index, line, object, displaced, .. } => {
                 assert!(!displaced, "entry {index} is displaced");

@@ -12,7 +12,7 @@ pub(super) fn empty(place: &Place) {
     assert_eq!(store.beside(&project).unwrap(), None);
     assert_eq!(store.seal(&project).unwrap(), None);
     for select in [Select::All, Select::Records, Select::Sheets] {
-        let plan = Plan { from: 0, select };
+        let plan = Plan { select, ..Plan::default() };
         store.scan(&project, &plan, &mut |row| panic!("nothing is there, got {row:?}")).unwrap();
     }
     assert_eq!(store.projects().unwrap(), [], "looking made something");

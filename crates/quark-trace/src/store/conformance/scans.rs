@@ -38,6 +38,27 @@ pub(super) fn plans(place: &Place) {
     }
 }
 
+pub(super) fn bounds(place: &Place) {
+    let rows = filled(place);
+    let (store, project) = (place(), project());
+    for select in [Select::All, Select::Records, Select::Sheets] {
+        for (from, until) in [(0, 0), (0, 1), (0, 7), (3, 9), (5, 5), (9, 3), (0, 17), (2, 99)] {
+            let plan = Plan { from, until: Some(until), select, ..Plan::default() };
+            let mut found = Vec::new();
+            let scanned = store.scan(&project, &plan, &mut |row| {
+                let Row::Entry { index, .. } = row else { panic!("{row:?} is no entry") };
+                found.push(index);
+                ControlFlow::Continue(())
+            });
+            scanned.unwrap();
+            let all = scan(store.as_ref(), &project, 0, select);
+            let inside = all.iter().map(|seen| seen.index).filter(|at| (from..until).contains(at));
+            assert_eq!(found, inside.collect::<Vec<_>>(), "{plan:?}");
+        }
+    }
+    assert_eq!(all(store.as_ref(), &project), rows);
+}
+
 pub(super) fn break_off(place: &Place) {
     let rows = filled(place).len();
     let (store, project) = (place(), project());

@@ -33,7 +33,7 @@ impl Mark {
     }
 
     /// Whether reading can begin here for this plan.
-    pub fn serves(&self, plan: &Plan, names: &Names) -> bool {
+    pub fn serves(&self, plan: &Plan<'_>, names: &Names) -> bool {
         plan.select == Select::Records && plan.from >= self.after && self.is_in(names)
     }
 

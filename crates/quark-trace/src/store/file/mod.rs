@@ -233,7 +233,7 @@ impl Store for FileStore {
     fn scan(
         &self,
         project: &ProjectId,
-        plan: &Plan,
+        plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.flush_buffered(project)?;

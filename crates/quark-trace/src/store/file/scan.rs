@@ -70,7 +70,7 @@ fn text(path: &std::path::Path) -> Result<Option<String>> {
 /// gives where it came to, if it came to the end.
 pub(super) fn scan(
     names: &Names,
-    plan: &Plan,
+    plan: &Plan<'_>,
     mark: Option<Mark>,
     sink: Sink<'_>,
 ) -> Result<Option<Mark>> {
@@ -90,7 +90,7 @@ pub(super) fn scan(
 }
 
 /// Files of quark-trace 0.1.0 alone: every line is loose.
-fn scan_legacy(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
+fn scan_legacy(names: &Names, plan: &Plan<'_>, sink: Sink<'_>) -> Result<()> {
     if plan.select == Select::Sheets {
         let sheet = folder::read_if_there(&names.sheet)
             .map_err(|error| Error::io(OPERATION, names.sheet.display().to_string(), error))?;
@@ -99,13 +99,16 @@ fn scan_legacy(names: &Names, plan: &Plan, sink: Sink<'_>) -> Result<()> {
         }
         return Ok(());
     }
+    if plan.until.is_some() {
+        return Ok(());
+    }
     let Some(mut lines) = pairs::open_lines(&names.records, 0, false)? else { return Ok(()) };
     loose_rest(&mut lines, plan, sink).map(drop)
 }
 
 struct Scan<'a> {
     names: &'a Names,
-    plan: &'a Plan,
+    plan: &'a Plan<'a>,
     sink: Sink<'a>,
     /// Object of the last sheet entry.
     sheet: Option<Digest>,
@@ -126,6 +129,9 @@ impl Scan<'_> {
         };
         pairs.skim = self.plan.select == Select::Records;
         while let Some(pair) = pairs.next_pair()? {
+            if self.plan.ends_before(pair.index) {
+                return Ok(ControlFlow::Break(()));
+            }
             match self.pair(&pair)? {
                 Step::Next => {}
                 Step::Stop => return Ok(ControlFlow::Break(())),
@@ -138,6 +144,9 @@ impl Scan<'_> {
         }
         if self.plan.select == Select::Records {
             self.mark = Mark::behind(&pairs, self.names, self.after);
+        }
+        if self.plan.until.is_some() {
+            return Ok(ControlFlow::Break(()));
         }
         let torn = pairs.ledger.offset();
         if self.torn_ledger(torn)?.is_break() {
@@ -251,6 +260,9 @@ impl Scan<'_> {
         let mut alignment = Alignment::of(self.names, from, limit)?;
         let mut ledger = Pairs::open_until(self.names, limit)?;
         while let Some(pair) = ledger.next_pair()? {
+            if self.plan.ends_before(pair.index) {
+                return Ok(ControlFlow::Break(()));
+            }
             if pair.index < from {
                 continue;
             }
@@ -269,6 +281,9 @@ impl Scan<'_> {
             if matches!(step, Step::Stop) {
                 return Ok(ControlFlow::Break(()));
             }
+        }
+        if self.plan.until.is_some() {
+            return Ok(ControlFlow::Break(()));
         }
         let torn = ledger.ledger.offset();
         if self.torn_ledger(torn)?.is_break() || alignment.loose(self.sink)?.is_break() {
@@ -291,7 +306,7 @@ impl From<ControlFlow<()>> for Step {
 }
 
 /// Passes on the lines that are left, which have no entries.
-fn loose_rest(lines: &mut Lines, plan: &Plan, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+fn loose_rest(lines: &mut Lines, plan: &Plan<'_>, sink: Sink<'_>) -> Result<ControlFlow<()>> {
     let wrap = |error| Error::io(OPERATION, "the records", error);
     while let Some(line) = lines.next_filled().map_err(wrap)? {
         let place = Place { line: line.number, offset: line.offset };

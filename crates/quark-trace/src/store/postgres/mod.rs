@@ -274,7 +274,7 @@ impl Store for PostgresStore {
     fn scan(
         &self,
         project: &ProjectId,
-        plan: &Plan,
+        plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         scan::scan(&self.place, project, plan, sink)

@@ -43,13 +43,13 @@ pub(super) struct StoredEntry<'a> {
 pub(super) fn scan(
     database: &Database,
     project: &ProjectId,
-    plan: &Plan,
+    plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
     let Some((mut connection, schema)) = database.reader()? else { return Ok(()) };
     connection.begin(sql::BEGIN_SNAPSHOT)?;
-    let done = match (plan.select, plan.from) {
-        (Select::All, 0) => scan_all(&mut connection, project, schema, sink),
+    let done = match (plan.select, plan.from, plan.until) {
+        (Select::All, 0, None) => scan_all(&mut connection, project, schema, sink),
         _ => scan_part(&mut connection, project, plan, sink),
     };
     connection.roll_back();
@@ -60,13 +60,16 @@ pub(super) fn scan(
 fn scan_part(
     connection: &mut Connection,
     project: &ProjectId,
-    plan: &Plan,
+    plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
     let text = if plan.select == Select::Sheets { sql::SHEETS_PAGE } else { sql::PAGE };
     let mut page = Page::first(plan.from);
     loop {
         let flow = page.read(connection, text, log_id(project), |stored| {
+            if plan.ends_before(stored.index) {
+                return ControlFlow::Break(());
+            }
             let wanted = plan.select != Select::Records
                 || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
             if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }

@@ -6,6 +6,7 @@ use quark_trace_core::ids::ProjectId;
 use quark_trace_core::json::{Event, Number, Scanner};
 use quark_trace_core::ledger::Digest;
 use quark_trace_core::record::{Field, View, non_finite};
+use quark_trace_core::time::microseconds;
 
 /// Longest stage, and longest path of a number, that is kept; an index holds no text of any length.
 const TEXT_LIMIT: usize = 200;
@@ -155,56 +156,6 @@ fn tagged(text: &str) -> impl Fn(String) -> Option<(String, f64)> + use<> {
         _ => None,
     };
     move |path| Some((path.strip_suffix("/$numberDouble")?.to_owned(), value?))
-}
-
-/// Microseconds since 1970-01-01T00:00:00 UTC of `2026-01-02T03:04:05.000007+00:00` and what is
-/// like it; a time without an offset is taken as UTC.
-fn microseconds(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let number = |from: usize, digits: usize| -> Option<i64> {
-        let part = bytes.get(from..from + digits)?;
-        let digits = part.iter().all(u8::is_ascii_digit);
-        digits.then(|| part.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
-    };
-    let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));
-    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
-        return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
-    let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
-    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !(is_date && hour < 24 && minute < 60 && second <= 60) {
-        return None;
-    }
-    let (mut at, mut fraction_us) = (19, 0);
-    if is(at, b".,") {
-        let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let kept = digits.min(6);
-        fraction_us = number(at + 1, kept).filter(|_| kept > 0)? * 10_i64.pow(6 - kept as u32);
-        at += 1 + digits;
-    }
-    let offset_minutes = match &bytes[at..] {
-        b"" | b"Z" | b"z" => 0,
-        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
-            let minutes = number(at + 1, 2)? * 60 + number(at + 4, 2)?;
-            if *sign == b'-' { -minutes } else { minutes }
-        }
-        _ => return None,
-    };
-    let days = days_from_civil(year, month, day);
-    let seconds = days * 86_400 + hour * 3600 + (minute - offset_minutes) * 60 + second;
-    Some(seconds * 1_000_000 + fraction_us)
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-Compatible
-/// Low-Level Date Algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ impl Store for SqliteStore {
     fn scan(
         &self,
         project: &ProjectId,
-        plan: &Plan,
+        plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.flush_buffered()?;

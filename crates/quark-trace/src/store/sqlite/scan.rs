@@ -34,13 +34,13 @@ pub(super) struct StoredEntry<'a> {
 pub(super) fn scan(
     database: &Database,
     project: &ProjectId,
-    plan: &Plan,
+    plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
     let Some(connection) = database.reader()? else { return Ok(()) };
     connection.prepare_cached(sql::BEGIN_SNAPSHOT)?.execute([])?;
-    let done = match (plan.select, plan.from) {
-        (Select::All, 0) => scan_all(&connection, project, sink),
+    let done = match (plan.select, plan.from, plan.until) {
+        (Select::All, 0, None) => scan_all(&connection, project, sink),
         _ => scan_part(&connection, project, plan, sink),
     };
     roll_back(&connection);
@@ -51,11 +51,14 @@ pub(super) fn scan(
 fn scan_part(
     connection: &Connection,
     project: &ProjectId,
-    plan: &Plan,
+    plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
     let text = if plan.select == Select::Sheets { sql::SHEETS } else { sql::ENTRIES };
     each_entry(connection, text, log_id(project), plan.from, &mut |stored| {
+        if plan.ends_before(stored.index) {
+            return Ok(ControlFlow::Break(()));
+        }
         let entry = Entry::parse(stored.line).ok();
         let is_record = entry.as_ref().is_some_and(|entry| entry.kind.is_record());
         if plan.select == Select::Records && !is_record {
