@@ -42,6 +42,12 @@ class Row:
     count: int | None = None
     target_mib: float | None = None
     times: tuple[float, str] | None = None  # the target as a multiple of another candidate
+
+    def without(self, program: str) -> "Row":
+        """The row without the candidates of a program that is not installed."""
+        left = tuple(each for each in self.candidates if each.program != program)
+        return replace(self, candidates=left)
+
     def without_postgres(self) -> "Row | None":
         """The row as far as it runs without a server."""
         left = tuple(each for each in self.candidates if not each.needs_postgres)
@@ -88,6 +94,14 @@ def duckdb(workload: str) -> Candidate:
     return Candidate("DuckDB on the JSONL file", "duckdb_reader.py", workload)
 
 
+def polars(workload: str) -> Candidate:
+    return Candidate("polars on the JSONL file", "polars_reader.py", workload)
+
+
+def jq(workload: str) -> Candidate:
+    return Candidate("jq on the JSONL file", "jq_reader.py", workload)
+
+
 FDATASYNC = Candidate("write + fdatasync alone", "machine.py", "fdatasync")
 
 ROWS = (
@@ -125,14 +139,20 @@ ROWS = (
         ours("payloads"), seed("payloads"), by_hand("orjson.loads of each line", "payloads")),
         target=2.0),
     Row("records of one stage, 0.6 % of all", "s", (
-        ours("select"), seed("select"), by_hand("orjson.loads of each line", "select"),
-        duckdb("select"), sqlite("scan", "select_scan"), sqlite("indexed", "select_indexed")),
+        rust("select"), ours("select"), seed("select"), by_hand("orjson.loads of each line", "select"),
+        duckdb("select"), polars("select"), jq("select"), sqlite("scan", "select_scan"),
+        sqlite("indexed", "select_indexed")),
+        target=0.22),
+    Row("records by a number in the payload, 0.6 % of all", "s", (
+        rust("filter"), seed("filter"), by_hand("orjson.loads of each line", "filter"),
+        duckdb("filter"), polars("filter"), jq("filter")),
         target=0.22),
     Row("summary, cold", "s", (
-        ours("summary"), *in_databases("summary"), seed("summary"), duckdb("summary"),
+        ours("summary"), rust("summary"), *in_databases("summary"), seed("summary"), duckdb("summary"),
+        polars("summary"),
         sqlite("indexed", "summary_indexed"), postgres("indexed", "summary_indexed")),
         target=0.2),
-    Row("summary, kept", "ms", (ours("summary_kept"),), target=1.0),
+    Row("summary, kept", "ms", (ours("summary_kept"), rust("summary_kept")), target=1.0),
     Row("verify the whole log", "s", (
         ours("verify"), *in_databases("verify"),
         Candidate("hashlib, RFC 6962", "rfc6962_hashlib.py", "verify")),

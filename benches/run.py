@@ -8,6 +8,7 @@
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -31,6 +32,11 @@ FULL_SIZES = (1_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 20_000)
 GROWING = ("ours.py", "seed.py")
 SERVER = PostgresServer()
+# Peers that may be missing, and whether they are there.
+INSTALLED = {
+    "jq_reader.py": lambda: shutil.which("jq") is not None,
+    "polars_reader.py": lambda: importlib.util.find_spec("polars") is not None,
+}
 
 
 def main() -> None:
@@ -49,6 +55,10 @@ def run_rows(options: argparse.Namespace) -> None:
     sizes = options.sizes or (QUICK_SIZES if options.quick else FULL_SIZES)
     wanted = [text.lower() for text in options.only] or [""]
     rows = [row for row in ROWS if any(text in row.title.lower() for text in wanted)]
+    for program, installed in INSTALLED.items():
+        if not installed():
+            print(f"run.py: {program} is LEFT OUT: what it runs is not installed", file=sys.stderr)
+            rows = [row.without(program) for row in rows]
     if any(candidate.needs_postgres for row in rows for candidate in row.candidates):
         SERVER.start()
     if SERVER.absent:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import measure
 import orjson
-from events import PROJECT, RARE_STAGE, rare_events
+from events import FEW_EXAMPLES, PROJECT, RARE_STAGE, few_examples, rare_events
 
 Encode = Callable[[dict], bytes]
 
@@ -66,6 +66,13 @@ def select(count: int, folder: Path) -> float:
     return measure.timed(rare)
 
 
+def filtered(count: int, folder: Path) -> float:
+    def few() -> None:
+        hits = [r for r in decoded(folder) if r["payload"]["num_examples"] < FEW_EXAMPLES]
+        measure.expect(len(hits), few_examples(count))
+    return measure.timed(few)
+
+
 if __name__ == "__main__":
     measure.main({
         "append_orjson": lambda count, folder: append(orjson.dumps, folder, count, nothing),
@@ -74,4 +81,5 @@ if __name__ == "__main__":
         "append_orjson_chain": append_chained,
         "payloads": history,
         "select": select,
+        "filter": filtered,
     })

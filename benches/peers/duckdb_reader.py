@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import measure
-from events import PROJECT, RARE_STAGE, rare_events
+from events import FEW_EXAMPLES, PROJECT, RARE_STAGE, few_examples, rare_events
 
 COLUMNS = ("{record_id: 'VARCHAR', project_id: 'VARCHAR', stage: 'VARCHAR', timestamp: 'VARCHAR',"
            " payload: 'JSON'}")
@@ -21,6 +21,13 @@ def select(count: int, folder: Path) -> float:
                                                 rare_events(count)))
 
 
+def filtered(count: int, folder: Path) -> float:
+    query = (f"select * from {records(folder)}"
+             f" where cast(payload ->> 'num_examples' as double) < {FEW_EXAMPLES}")
+    return measure.timed(lambda: measure.expect(len(duckdb.sql(query).fetchall()),
+                                                few_examples(count)))
+
+
 def summary(count: int, folder: Path) -> float:
     query = f"select stage, count(*) from {records(folder)} group by stage"
     return measure.timed(lambda: measure.expect(
@@ -28,4 +35,4 @@ def summary(count: int, folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    measure.main({"select": select, "summary": summary})
+    measure.main({"select": select, "filter": filtered, "summary": summary})

@@ -9,6 +9,7 @@ PROJECT = "bench"
 COMMON_STAGE = "client_round"
 RARE_STAGE = "aggregation_round"
 RARE_EVERY = 160
+FEW_EXAMPLES = 1006
 
 
 def events(count: int, first: int = 0) -> Iterator[tuple[str, dict]]:
@@ -27,3 +28,8 @@ def events(count: int, first: int = 0) -> Iterator[tuple[str, dict]]:
 def rare_events(count: int) -> int:
     """How many of the first `count` events have the rare stage."""
     return count // RARE_EVERY
+
+
+def few_examples(count: int) -> int:
+    """How many of the first `count` events have fewer than FEW_EXAMPLES: 0.6 % of all."""
+    return sum(1000 + number % 997 < FEW_EXAMPLES for number in range(count))

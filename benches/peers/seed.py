@@ -11,7 +11,14 @@ from importlib.metadata import version  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import measure  # noqa: E402
-from events import COMMON_STAGE, PROJECT, RARE_STAGE, rare_events  # noqa: E402
+from events import (  # noqa: E402
+    COMMON_STAGE,
+    FEW_EXAMPLES,
+    PROJECT,
+    RARE_STAGE,
+    few_examples,
+    rare_events,
+)
 from quark_trace.trace.trace_log import TraceLog  # noqa: E402
 
 measure.expect(version("quark-trace"), "0.1.0")
@@ -46,6 +53,14 @@ def select(count: int, folder: Path) -> float:
     return measure.timed(rare)
 
 
+def filtered(count: int, folder: Path) -> float:
+    def few() -> None:
+        hits = [r for r in trace_log(folder).load_all()
+                if r.payload["num_examples"] < FEW_EXAMPLES]
+        measure.expect(len(hits), few_examples(count))
+    return measure.timed(few)
+
+
 def summary(count: int, folder: Path) -> float:
     def stages() -> None:
         counts: dict[str, int] = {}
@@ -57,5 +72,5 @@ def summary(count: int, folder: Path) -> float:
 
 if __name__ == "__main__":
     measure.main({"append": append, "open_and_append": open_and_append, "history": history,
-                  "payloads": payloads, "select": select, "summary": summary,
+                  "payloads": payloads, "select": select, "filter": filtered, "summary": summary,
                   "import_package": lambda count, folder: IMPORTED_S})

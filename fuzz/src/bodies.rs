@@ -11,6 +11,7 @@ use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::proof::TlogProof;
 use quark_trace::core::ledger::{Checkpoint, Digest, Entry, Note, SignerKey, VerifierKey, entry};
 use quark_trace::core::payload::Payload;
+use quark_trace::core::query::{Asked, Filter, Matcher, Query};
 use quark_trace::core::record::View;
 use quark_trace::core::sheet::FactSheet;
 use quark_trace::store::{FileStore, Store};
@@ -20,7 +21,7 @@ use quark_trace::verify::{Policy, verify};
 pub type Body = fn(&[u8]);
 
 /// Every target; the name is that of its corpus folder.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 10] = [
     ("record_line", record_line),
     ("entry", entry_line),
     ("note", note),
@@ -30,6 +31,7 @@ pub const TARGETS: [(&str, Body); 9] = [
     ("sheet_json", sheet_json),
     ("records_file", records_file),
     ("ledger_file", ledger_file),
+    ("query", query),
 ];
 
 /// A line of records.
@@ -105,6 +107,28 @@ pub fn sheet_json(data: &[u8]) {
     let bytes = sheet.to_json_bytes();
     let again = FactSheet::from_json(&bytes).expect("what was written can be read");
     assert_eq!(again.to_json_bytes(), bytes, "a sheet is stored as it was read");
+}
+
+/// A query: what can be read is shown as text that is read as the same, and can be asked.
+pub fn query(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let query = match Query::parse(text) {
+        Ok(query) => query,
+        Err(error) => {
+            assert!(!error.to_string().chars().any(|shown| shown.is_control() && shown != '\n'));
+            return;
+        }
+    };
+    let again = Query::parse(&query.to_string()).expect("what is shown can be read");
+    assert_eq!(again, query);
+    let Some(filter) = query.filter else { return };
+    let record = br#"{"record_id": "r", "project_id": "p", "stage": "client_round",
+        "timestamp": "2026-01-02T03:04:05+00:00", "payload": {"x": 1, "a": [0.5, {"b": null}], "a b": "x_"}}"#;
+    let asked = |filter: &Filter| {
+        Matcher::new(filter, 0).expect("a filter that was read").ask(Some(1), record)
+    };
+    let both = (asked(&filter), asked(&!filter.clone()));
+    assert!(both != (Asked::Selected, Asked::Selected), "not both a thing and its opposite");
 }
 
 /// A file of records that anyone could have left: it is read, sealed and then verifies.

@@ -188,8 +188,10 @@ impl Log {
         py: Python<'_>,
     ) -> PyResult<(u64, Vec<(String, u64)>, Option<String>, Option<String>, u64)> {
         let counted = self.run(py, Doing::Reading, |open| project::summary(&open.log))?;
+        let stages = counted.stage_counts().map(|(stage, count)| (stage.to_owned(), count));
+        let stages = stages.collect();
         let (first, last) = (counted.first_record_at, counted.last_record_at);
-        Ok((counted.total_records, counted.stages, first, last, counted.unreadable))
+        Ok((counted.total_records, stages, first, last, counted.unreadable))
     }
 
     /// The current fact sheet as stored, or `None`.

@@ -17,11 +17,12 @@ use quark_trace::core::ledger::{Digest, merkle};
 use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{Durability, OpenOptions, open};
+use quark_trace::summary::summary;
 use quark_trace::{Record, TraceLog};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 8] = [
+const WORKLOADS: [(&str, Workload); 12] = [
     ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
     ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
     ("append_sync", |count, folder| append(count, folder, Durability::Sync, 1)),
@@ -32,6 +33,10 @@ const WORKLOADS: [(&str, Workload); 8] = [
     }),
     ("proof_made", proof_made),
     ("proof_checked", proof_checked),
+    ("select", |count, folder| search(folder, "stage = 'aggregation_round'", count / 160)),
+    ("filter", |count, folder| search(folder, "payload.num_examples < 1006", few(count))),
+    ("summary", |count, folder| summarise(count, folder, false)),
+    ("summary_kept", |count, folder| summarise(count, folder, true)),
 ];
 
 fn main() {
@@ -54,6 +59,40 @@ fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// How many of the first `count` events have one of the six least numbers of examples.
+fn few(count: u64) -> u64 {
+    (0..count).filter(|number| number % 997 < 6).count() as u64
+}
+
+/// The log that `benches/run.py` has made.
+fn bench_log(folder: &Path) -> TraceLog {
+    let store = open(&folder.display().to_string(), &OpenOptions::default()).expect("a folder");
+    TraceLog::new(store, "bench".parse().expect("a valid id"))
+}
+
+/// Reads the records that a filter of a log selects.
+fn search(folder: &Path, query: &str, expected: u64) -> Duration {
+    let log = bench_log(folder);
+    let started = Instant::now();
+    let page = log.query(query).and_then(|search| search.page()).expect("the log can be read");
+    let elapsed = started.elapsed();
+    assert_eq!(page.hits.len() as u64, expected, "what the filter selects");
+    elapsed
+}
+
+/// Counts a log, for the first time or once more.
+fn summarise(count: u64, folder: &Path, again: bool) -> Duration {
+    let log = bench_log(folder);
+    if again {
+        summary(&log).expect("the log can be read");
+    }
+    let started = Instant::now();
+    let counted = summary(&log).expect("the log can be read");
+    let elapsed = started.elapsed();
+    assert_eq!(counted.total_records, count);
+    elapsed
 }
 
 /// `count` records in all, from so many threads, each of which waits for its own record.

@@ -6,6 +6,7 @@
 //! This crate is synchronous and starts no runtime: training processes fork. It prints nothing and
 //! reads no environment variables; folders, keys and clocks are arguments.
 
+mod batches;
 pub mod clock;
 pub mod copy;
 pub mod error;
@@ -19,17 +20,24 @@ pub mod query;
 mod record;
 pub mod signer;
 pub mod store;
+pub mod summary;
 pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use history::History;
 pub use log::TraceLog;
-pub use project::{Project, SheetVersion, Summary};
+pub use project::{Project, SheetVersion};
 pub use quark_trace_core as core;
 pub use query::{AsOf, Cursor, Search};
 pub use record::{Record, members};
+pub use summary::Summary;
 
 /// The Rust examples of the README, which run with those of this crate.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Those of the guide to the query language.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/query.md")]
+struct QueryGuide;

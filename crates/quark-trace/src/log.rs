@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
 use crate::record::Record;
 use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
+use crate::summary::Kept;
 
 /// The records of a project in a store: append-only.
 ///
@@ -33,6 +34,7 @@ pub struct TraceLog {
     durability: Durability,
     clock: Arc<dyn Clock>,
     ids: Arc<Mutex<IdPool>>,
+    kept_summary: Kept,
 }
 
 impl TraceLog {
@@ -44,6 +46,7 @@ impl TraceLog {
             durability: Durability::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::default(),
+            kept_summary: Kept::default(),
         }
     }
 
@@ -69,6 +72,10 @@ impl TraceLog {
     /// The project.
     pub fn project(&self) -> &ProjectId {
         &self.project
+    }
+
+    pub(crate) fn kept_summary(&self) -> &Kept {
+        &self.kept_summary
     }
 
     /// The present time of the clock in microseconds since 1970 UTC.

@@ -1,17 +1,16 @@
 //! A project: its fact sheet and its records under one name.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use quark_trace_core::ledger::{Digest, Kind};
 use quark_trace_core::payload::Payload;
-use quark_trace_core::record::View;
 use quark_trace_core::sheet::{Amendment, ContentField, FactSheet};
 
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::log::TraceLog;
 use crate::record::Record;
 use crate::store::{Commit, Durability, Head, NewEntry, Plan, Row, Select};
+pub use crate::summary::{Summary, summary};
 use crate::verify::{Policy, Verdict, verify};
 
 /// A fact sheet and the log it belongs to.
@@ -46,21 +45,6 @@ pub struct SheetVersion {
     pub sheet: FactSheet,
     /// Its stored bytes.
     pub bytes: Vec<u8>,
-}
-
-/// What there is of a project, counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// All records.
-    pub total_records: u64,
-    /// Records by stage, in the order of their first appearance.
-    pub stages: Vec<(String, u64)>,
-    /// Time of the first record in the log.
-    pub first_record_at: Option<String>,
-    /// Time of the last record in the log.
-    pub last_record_at: Option<String>,
-    /// Lines that are no records.
-    pub unreadable: u64,
 }
 
 impl Project {
@@ -191,40 +175,6 @@ pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
 
 fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
     Ok(sheets(log)?.pop())
-}
-
-/// Counts the records of a log.
-pub fn summary(log: &TraceLog) -> Result<Summary> {
-    let mut summary = Summary::default();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    log.each_line(|line, _| {
-        summary.total_records += 1;
-        let Ok(view) = View::parse(line) else {
-            summary.unreadable += 1;
-            return ControlFlow::Continue(());
-        };
-        let stage = view.stage.to_str();
-        match places.get(stage.as_ref()) {
-            Some(&place) => summary.stages[place].1 += 1,
-            None => {
-                places.insert(stage.to_string(), summary.stages.len());
-                summary.stages.push((stage.into_owned(), 1));
-            }
-        }
-        let time = view.timestamp.to_str();
-        if summary.first_record_at.is_none() {
-            summary.first_record_at = Some(time.to_string());
-        }
-        match &mut summary.last_record_at {
-            Some(last) => {
-                last.clear();
-                last.push_str(&time);
-            }
-            None => summary.last_record_at = Some(time.into_owned()),
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(summary)
 }
 
 /// Appends the sheet that `make` makes of the last one; when others appended meanwhile (records,

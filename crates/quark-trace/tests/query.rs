@@ -216,3 +216,64 @@ fn a_search_breaks_off_and_now_stays() {
         );
     });
 }
+
+/// Enough records for a folder to be read on several threads, each way of writing among them.
+#[test]
+fn a_long_log_is_read_on_several_threads_and_says_the_same() {
+    let path = folder();
+    let store: Arc<dyn Store> = Arc::new(FileStore::new(&path));
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new()), Arc::clone(&store)];
+    let logs = stores.map(|store| TraceLog::new(store, "demo".parse().unwrap()));
+    let padding = "p".repeat(150);
+    let mut records = Vec::new();
+    for at in 0..9000 {
+        let site = ["\"oslo\"", "\"osl\\u006f\"", "\"berlin\"", "7", "\"K\\u00f6ln\""][at % 5];
+        let payload = format!("{{\"n\": {at}, \"site\": {site}, \"x\": \"{padding}\"}}");
+        let stage = if at % 300 == 299 { "aggregation_round" } else { "client_round" };
+        let one = record(at, stage, at % 60, &payload);
+        let dense = String::from_utf8(one.line().to_vec()).unwrap().replace("\": ", "\":");
+        let line = if at % 7 == 0 { dense.into_bytes() } else { one.into_line() };
+        records.push(Record::from_line(line).unwrap());
+    }
+    for log in &logs {
+        records.chunks(1000).for_each(|some| drop(log.append_all(some).unwrap()));
+    }
+    assert!(fs::metadata(path.join("demo_trace_log.jsonl")).unwrap().len() > 2 * 1024 * 1024);
+    for query in [
+        "stage = 'aggregation_round'",
+        "payload.site = 'oslo' LIMIT 100",
+        "payload.site = 'Köln' AND payload.n < 500",
+        "payload.site IN ('oslo', 'nowhere') AND stage LIKE 'aggregation%'",
+        "payload.n BETWEEN 4000 AND 4010",
+        "payload.n > 8990 AND index > 8995",
+        "index BETWEEN 100 AND 103 OR record_id = 'r8999'",
+        "payload.missing IS NULL ORDER BY payload.n DESC LIMIT 3",
+        "stage = 'nothing'",
+    ] {
+        let [memory, file] = &logs;
+        assert_eq!(ids(file, query), ids(memory, query), "{query}");
+        let pages = |log: &TraceLog| {
+            let first = log.query(query).unwrap().limit(2).page().unwrap();
+            let next = first.next.map(|cursor| {
+                let search = log.query(query).unwrap().as_of(AsOf::Index(8999));
+                search.after(cursor).page().unwrap().hits
+            });
+            let next = next.into_iter().flatten();
+            next.map(|hit| (hit.index, hit.record.into_line())).collect::<Vec<_>>()
+        };
+        assert_eq!(pages(file), pages(memory), "{query}");
+    }
+    // What others appended has no entry yet, and comes last.
+    let records = path.join("demo_trace_log.jsonl");
+    let mut file = fs::OpenOptions::new().append(true).open(records).unwrap();
+    let late = record(9999, "aggregation_round", 1, "{\"n\": 1}");
+    let text =
+        [late.line(), b"\r\n\r\nno record with aggregation_round\n{\"stage\": \"aggregation_round"];
+    std::io::Write::write_all(&mut file, &text.concat()).unwrap();
+    let page = logs[1].query("stage = 'aggregation_round'").unwrap().page().unwrap();
+    let last = page.hits.last().unwrap();
+    assert_eq!((page.hits.len(), last.index, page.unreadable), (31, None, 1));
+    assert_eq!(last.record.record_id(), "r9999");
+    drop(store);
+    fs::remove_dir_all(path).unwrap();
+}

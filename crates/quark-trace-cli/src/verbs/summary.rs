@@ -78,7 +78,7 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
         return output.line("no records yet");
     }
     let mut stages = table(&["stage", "records"]);
-    for (stage, count) in &counted.stages {
+    for (stage, count) in counted.stage_counts() {
         stages.add_row([shown(stage, 200), count.to_string()]);
     }
     stages.add_row(["all".to_owned(), counted.total_records.to_string()]);
@@ -96,7 +96,7 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
 
 fn counts(document: &mut Map<String, Value>, counted: &Summary) {
     let stages: Map<String, Value> =
-        counted.stages.iter().map(|(stage, count)| (stage.clone(), json!(count))).collect();
+        counted.stage_counts().map(|(stage, count)| (stage.to_owned(), json!(count))).collect();
     document.insert("total_records".to_owned(), json!(counted.total_records));
     document.insert("stages_recorded".to_owned(), Value::Object(stages));
     document.insert("first_record_at".to_owned(), json!(counted.first_record_at));

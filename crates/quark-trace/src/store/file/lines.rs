@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::store::check::is_blank;
 
@@ -44,6 +45,8 @@ pub(super) struct Lines {
     strict: bool,
     /// Offset in the file behind which nothing is read.
     limit: u64,
+    /// Where the line that was given last is in `buffer`.
+    last: Range<usize>,
 }
 
 impl Lines {
@@ -53,7 +56,8 @@ impl Lines {
         let buffer = vec![0; CHUNK];
         let (start, end, number, at_end, strict) = (0, 0, 0, false, false);
         let limit = u64::MAX;
-        Ok(Self { file, buffer, start, end, offset, number, at_end, strict, limit })
+        let last = 0..0;
+        Ok(Self { file, buffer, start, end, offset, number, at_end, strict, limit, last })
     }
 
     /// Lines of the ledger: LF alone ends one, and none is passed over.
@@ -100,6 +104,11 @@ impl Lines {
         }
     }
 
+    /// The bytes of the line that was given last.
+    pub fn last(&self) -> &[u8] {
+        &self.buffer[self.last.clone()]
+    }
+
     /// Passes over one line; gives its start in the buffer, length, step, and whether it was whole.
     fn advance(&mut self) -> io::Result<Option<(usize, usize, usize, bool)>> {
         let mut searched = 0;
@@ -133,6 +142,7 @@ impl Lines {
 
     fn take(&mut self, length: usize, step: usize, whole: bool) -> (usize, usize, usize, bool) {
         let start = self.start;
+        self.last = start..start + length;
         self.start += step;
         self.offset += step as u64;
         self.number += 1;

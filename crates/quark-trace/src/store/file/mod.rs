@@ -18,6 +18,7 @@
 //! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
 //! | `scan`, `align` | reading rows, and pairing them again after tampering | this file |
 //! | `mark` | where a reader of records came to | scan |
+//! | `sifted`, `sieve`, `needles` | reading on several threads what a filter may select | scan |
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -40,6 +41,7 @@ mod ids;
 mod lease;
 mod lines;
 mod mark;
+mod needles;
 mod open_log;
 mod owed;
 mod pairs;
@@ -47,6 +49,8 @@ mod pending;
 mod recover;
 mod scan;
 mod seal;
+mod sieve;
+mod sifted;
 mod span;
 mod state;
 mod write;

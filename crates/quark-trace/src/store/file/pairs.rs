@@ -65,6 +65,36 @@ impl Pairs {
         self.index
     }
 
+    /// Index and line of the next entry about a record, whose line nobody reads here; `None` at the
+    /// end.
+    pub fn next_record(&mut self) -> Result<Option<(u64, &[u8])>> {
+        let wrap = |error| Error::io(OPERATION, "reading", error);
+        // Found first and lent then, because a loop cannot lend.
+        loop {
+            let Some(line) = self.ledger.next_filled().map_err(wrap)?.filter(|line| line.whole)
+            else {
+                return Ok(None);
+            };
+            let is_record = is_record_word(line.bytes)
+                || Entry::parse(line.bytes).is_ok_and(|entry| entry.kind.is_record());
+            self.index += 1;
+            if is_record {
+                break;
+            }
+        }
+        Ok(Some((self.index - 1, self.ledger.last())))
+    }
+
+    /// Passes over that many entries about records; whether there were so many.
+    pub fn pass_over_records(&mut self, count: u64) -> Result<bool> {
+        for _ in 0..count {
+            if self.next_record()?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The next pair; `None` at the end or before a ledger line without LF.
     pub fn next_pair(&mut self) -> Result<Option<Pair<'_>>> {
         let wrap = |error| Error::io(OPERATION, "reading", error);
@@ -74,8 +104,7 @@ impl Pairs {
         let index = self.index;
         self.index += 1;
         // A reader of records alone needs no digests, and reading those costs most.
-        let record_word =
-            line.bytes.starts_with(b"record ") || line.bytes.starts_with(b"record-adopted ");
+        let record_word = is_record_word(line.bytes);
         let entry = match self.skim && record_word {
             true => None,
             false => Entry::parse(line.bytes).ok(),
@@ -87,6 +116,10 @@ impl Pairs {
         };
         Ok(Some(Pair { index, line: line.bytes, entry, record }))
     }
+}
+
+fn is_record_word(line: &[u8]) -> bool {
+    line.starts_with(b"record ") || line.starts_with(b"record-adopted ")
 }
 
 /// Lines of a file from an offset; `None` when there is no file.

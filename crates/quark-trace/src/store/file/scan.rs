@@ -13,6 +13,7 @@ use super::lines::{Line, Lines};
 use super::mark::Mark;
 use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
+use super::sifted;
 use crate::error::{Error, Result};
 use crate::store::{Beside, Head, Place, Plan, Row, Select};
 
@@ -128,6 +129,15 @@ impl Scan<'_> {
             None => Pairs::open(self.names)?,
         };
         pairs.skim = self.plan.select == Select::Records;
+        let (offset, lines) = match &pairs.records {
+            Some(records) => (records.offset(), records.number()),
+            None => (0, 0),
+        };
+        if let Some(filter) = self.plan.filter.filter(|_| pairs.skim)
+            && let Some(span) = sifted::span(self.names, offset)
+        {
+            return sifted::scan(self.names, self.plan, filter, pairs, (span, lines), self.sink);
+        }
         while let Some(pair) = pairs.next_pair()? {
             if self.plan.ends_before(pair.index) {
                 return Ok(ControlFlow::Break(()));
@@ -310,20 +320,26 @@ fn loose_rest(lines: &mut Lines, plan: &Plan<'_>, sink: Sink<'_>) -> Result<Cont
     let wrap = |error| Error::io(OPERATION, "the records", error);
     while let Some(line) = lines.next_filled().map_err(wrap)? {
         let place = Place { line: line.number, offset: line.offset };
-        // The original reads a last line without a line feed like any other; half a record is none.
-        let record =
-            line.whole || plan.select == Select::Records && View::parse(line.bytes).is_ok();
-        let row = if record {
-            Row::Loose { object: line.bytes, place, inside: false }
-        } else {
-            let length = line.bytes.len() as u64;
-            Row::Torn { what: "records", place, length, entered: false }
-        };
+        let row = loose_row(line.bytes, place, line.whole, plan);
         if sink(row).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// A line that has no entry. The original reads a last line without a line feed like any other; half a
+/// record is none.
+pub(super) fn loose_row<'r>(
+    object: &'r [u8],
+    place: Place,
+    whole: bool,
+    plan: &Plan<'_>,
+) -> Row<'r> {
+    if whole || plan.select == Select::Records && View::parse(object).is_ok() {
+        return Row::Loose { object, place, inside: false };
+    }
+    Row::Torn { what: "records", place, length: object.len() as u64, entered: false }
 }
 
 /// How many bytes before `end` follow the last LF.
