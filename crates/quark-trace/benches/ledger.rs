@@ -68,7 +68,7 @@ fn few(count: u64) -> u64 {
 
 /// The log that `benches/run.py` has made.
 fn bench_log(folder: &Path) -> TraceLog {
-    let store = open(&folder.display().to_string(), &OpenOptions::default()).expect("a folder");
+    let store = open(&folder.display().to_string(), OpenOptions::default()).expect("a folder");
     TraceLog::new(store, "bench".parse().expect("a valid id"))
 }
 

@@ -16,7 +16,7 @@
 //! | `recover` | opening, catching up, adopting, torn ends | writer |
 //! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
 //! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
-//! | `scan`, `align` | reading rows, and pairing them again after tampering | this file |
+//! | `scan`, `align`, `loose` | reading rows, and pairing them again after tampering | this file |
 //! | `mark` | where a reader of records came to | scan |
 //! | `sifted`, `sieve`, `needles` | reading on several threads what a filter may select | scan |
 
@@ -40,6 +40,7 @@ pub(crate) mod folder;
 mod ids;
 mod lease;
 mod lines;
+mod loose;
 mod mark;
 mod needles;
 mod open_log;

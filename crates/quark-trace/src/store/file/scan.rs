@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest, Entry};
-use quark_trace_core::record::View;
 
 use super::align::Alignment;
 use super::folder::{self, Names};
-use super::lines::{Line, Lines};
+use super::lines::Line;
+use super::loose::loose_rest;
 use super::mark::Mark;
 use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
@@ -313,33 +313,6 @@ impl From<ControlFlow<()>> for Step {
     fn from(flow: ControlFlow<()>) -> Self {
         if flow.is_break() { Self::Stop } else { Self::Next }
     }
-}
-
-/// Passes on the lines that are left, which have no entries.
-fn loose_rest(lines: &mut Lines, plan: &Plan<'_>, sink: Sink<'_>) -> Result<ControlFlow<()>> {
-    let wrap = |error| Error::io(OPERATION, "the records", error);
-    while let Some(line) = lines.next_filled().map_err(wrap)? {
-        let place = Place { line: line.number, offset: line.offset };
-        let row = loose_row(line.bytes, place, line.whole, plan);
-        if sink(row).is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-/// A line that has no entry. The original reads a last line without a line feed like any other; half a
-/// record is none.
-pub(super) fn loose_row<'r>(
-    object: &'r [u8],
-    place: Place,
-    whole: bool,
-    plan: &Plan<'_>,
-) -> Row<'r> {
-    if whole || plan.select == Select::Records && View::parse(object).is_ok() {
-        return Row::Loose { object, place, inside: false };
-    }
-    Row::Torn { what: "records", place, length: object.len() as u64, entered: false }
 }
 
 /// How many bytes before `end` follow the last LF.

@@ -6,8 +6,9 @@ use std::ops::Range;
 use quark_trace_core::query::Filter;
 
 use super::folder::Names;
+use super::loose::loose_row;
 use super::pairs::Pairs;
-use super::scan::{Sink, loose_row};
+use super::scan::Sink;
 use super::sieve::{Kept, Sieve};
 use crate::error::{Error, Result};
 use crate::store::{Place, Plan, Row};
