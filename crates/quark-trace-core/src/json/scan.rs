@@ -270,8 +270,7 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         loop {
             let rest = &self.bytes[self.position..];
-            let special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-            let Some(at) = rest.iter().position(special) else {
+            let Some(at) = special(rest) else {
                 return Err(Fault { offset: start - 1, reason: "a string is not closed" });
             };
             self.position += at;
@@ -325,9 +324,47 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Where the first quote, backslash or control character is; eight bytes are looked at together.
+fn special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    // A byte of the result has its high bit where the byte of `word` is below `limit`. Carries only
+    // reach bytes behind the first such one.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    rest.iter().position(is_special).map(|at| bytes.len() - rest.len() + at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_special_character_is_found_wherever_it_is() {
+        for byte in 0..=255u8 {
+            let is_special = byte == b'"' || byte == b'\\' || byte < 0x20;
+            for at in 0..20 {
+                for fill in [b'a', b' ', b'!', 0x7F, 0x80, 0xFF] {
+                    let mut bytes = [fill; 20];
+                    bytes[at] = byte;
+                    assert_eq!(special(&bytes), is_special.then_some(at), "{byte} at {at}");
+                    bytes[19] = b'"';
+                    assert_eq!(special(&bytes), Some(if is_special { at } else { 19 }));
+                }
+            }
+        }
+        assert_eq!(special(b""), None);
+    }
 
     fn events(text: &str) -> Result<usize, Fault> {
         let mut scanner = Scanner::new(text.as_bytes());
