@@ -122,7 +122,7 @@ impl Stage {
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986.
-pub(crate) fn percent_encode(bytes: &[u8]) -> String {
+pub fn percent_encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -132,6 +132,21 @@ pub(crate) fn percent_encode(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// The bytes that [`percent_encode`] encoded; `None` when a `%` is not followed by two hex digits.
+pub fn percent_decode(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        out.push((digit()? * 16 + digit()?) as u8);
+    }
+    Some(out)
 }
 
 #[cfg(test)]
@@ -161,6 +176,9 @@ mod tests {
     fn percent_encoding_keeps_the_unreserved_characters() {
         let id: ProjectId = "A-z.9_~ é%".parse().unwrap();
         assert_eq!(id.percent_encoded(), "A-z.9_~%20%C3%A9%25");
+        assert_eq!(percent_decode(&id.percent_encoded()).as_deref(), Some(id.as_str().as_bytes()));
+        assert_eq!(percent_decode("%4"), None);
+        assert_eq!(percent_decode("%zz"), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`ledger`] | entries, RFC 6962 tree, signed notes, checkpoints, proofs |
 //! | [`query`] | the filter language, and what a filter means for a record |
 //! | [`sheet`] | fact sheets: reading, validating, amending |
+//! | [`stages`] | what records of a stage hold: schemas, the built-in vocabulary, faults |
 //! | [`time`] | instants as records write them |
 //! | [`verify`] | the verdict over a whole ledger |
 //! | [`visible`] | text from outside, safe to show |
@@ -24,6 +25,7 @@ pub mod payload;
 pub mod query;
 pub mod record;
 pub mod sheet;
+pub mod stages;
 mod suggest;
 pub mod time;
 pub mod verify;

@@ -4,6 +4,7 @@
 //! It reads no clock and no file; whoever feeds it must pass on the bytes as they were found.
 
 mod notes;
+mod schemas;
 mod sheets;
 mod verdict;
 
@@ -13,6 +14,7 @@ use crate::ids::ProjectId;
 use crate::ledger::entry::header_object;
 use crate::ledger::merkle::leaf_hash;
 use crate::ledger::{Checkpoint, CompactRange, Digest, Entry, Kind, VerifierKey, dsse};
+use crate::stages::Review;
 use sheets::Sheets;
 
 /// Where something stands among the records: line from 1, byte offset. Both 0 for what is no line.
@@ -74,6 +76,7 @@ pub struct Verifier<'p> {
     known: Option<Checkpoint>,
     keys: Vec<VerifierKey>,
     sheets: Sheets,
+    review: Review,
     verdict: Verdict,
 }
 
@@ -88,6 +91,7 @@ impl<'p> Verifier<'p> {
             known: None,
             keys: policy.keys.clone(),
             sheets: Sheets::default(),
+            review: Review::default(),
             verdict: Verdict::new(project, policy),
         };
         verifier.take_keys(beside);
@@ -175,6 +179,7 @@ impl<'p> Verifier<'p> {
             let message = format!("the ledger is not that of project {:?}", self.project.as_str());
             self.error(Code::Altered, Some(found.index), message);
         }
+        self.review.take(found.index, entry, object);
         if entry.kind.is_sheet()
             && let Err(message) = self.sheets.next(found.index, entry.kind, object, &self.project)
         {
@@ -282,6 +287,7 @@ impl<'p> Verifier<'p> {
                 });
             }
         }
+        schemas::tell(&self.review, &mut self.verdict.findings);
         let signed = self.sealed.filter(|_| !self.verdict.keys.is_empty());
         self.verdict.conclude(signed.as_ref());
         self.verdict

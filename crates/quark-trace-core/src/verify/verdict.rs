@@ -76,6 +76,8 @@ pub enum Code {
     NoWitness,
     /// `W-NO-TIME`
     NoTime,
+    /// `W-SCHEMA`, of this implementation: no other verifier has to know it.
+    Schema,
 }
 
 impl Code {
@@ -96,6 +98,7 @@ impl Code {
             Self::Unsigned => "W-UNSIGNED",
             Self::NoWitness => "W-NO-WITNESS",
             Self::NoTime => "W-NO-TIME",
+            Self::Schema => "W-SCHEMA",
         }
     }
 }
