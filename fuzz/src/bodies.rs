@@ -14,6 +14,7 @@ use quark_trace::core::payload::Payload;
 use quark_trace::core::query::{Asked, Filter, Matcher, Query};
 use quark_trace::core::record::View;
 use quark_trace::core::sheet::FactSheet;
+use quark_trace::core::stages::{MOST_FAULTS, StageSchema};
 use quark_trace::store::{FileStore, Store};
 use quark_trace::verify::{Policy, verify};
 
@@ -21,12 +22,13 @@ use quark_trace::verify::{Policy, verify};
 pub type Body = fn(&[u8]);
 
 /// Every target; the name is that of its corpus folder.
-pub const TARGETS: [(&str, Body); 10] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("record_line", record_line),
     ("entry", entry_line),
     ("note", note),
     ("proof", proof),
     ("payload", payload),
+    ("stage_schema", stage_schema),
     ("sheet_yaml", sheet_yaml),
     ("sheet_json", sheet_json),
     ("records_file", records_file),
@@ -46,6 +48,23 @@ pub fn record_line(data: &[u8]) {
         view.payload == b"{}" || inside.start <= payload.start && payload.end <= inside.end,
         "the payload is a part of the line"
     );
+}
+
+/// A schema on the first line, a payload on the second.
+pub fn stage_schema(data: &[u8]) {
+    let mut parts = data.splitn(2, |&byte| byte == b'\n');
+    let (text, payload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let Ok(schema) = StageSchema::read(text) else { return };
+    let again = StageSchema::read(schema.object()).expect("what is kept can be read");
+    assert_eq!(again.object(), schema.object(), "what is kept stays as it is");
+    let faults = schema.faults(payload);
+    assert!(faults.len() <= MOST_FAULTS, "faults are bounded");
+    assert_eq!(again.faults(payload), faults, "the same schema says the same");
+    for fault in &faults {
+        let shown = fault.to_string();
+        assert!(!shown.contains(char::is_control), "faults are safe to show");
+        assert!(shown.chars().count() < 1_500, "faults are short");
+    }
 }
 
 /// A line of the ledger.

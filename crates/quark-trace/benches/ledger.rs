@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use quark_trace::core::ledger::{Digest, merkle};
 use quark_trace::core::payload::Payload;
+use quark_trace::core::stages::Mode;
 use quark_trace::keys::Keyring;
 use quark_trace::store::{Durability, OpenOptions, open};
 use quark_trace::summary::summary;
@@ -22,8 +23,9 @@ use quark_trace::{Record, TraceLog};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 12] = [
+const WORKLOADS: [(&str, Workload); 13] = [
     ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
+    ("append_os_checked", append_checked),
     ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
     ("append_sync", |count, folder| append(count, folder, Durability::Sync, 1)),
     ("append_sync_8_writers", |count, folder| append(count, folder, Durability::Sync, 8)),
@@ -97,7 +99,18 @@ fn summarise(count: u64, folder: &Path, again: bool) -> Duration {
 
 /// `count` records in all, from so many threads, each of which waits for its own record.
 fn append(count: u64, folder: &Path, durability: Durability, writers: u64) -> Duration {
-    let log = begin(folder, durability);
+    append_to(&begin(folder, durability), count, writers)
+}
+
+/// The same by one thread, with every record checked with the vocabulary's schema.
+fn append_checked(count: u64, folder: &Path) -> Duration {
+    let log = begin(folder, Durability::Os);
+    log.stages().adopt_builtin("client_round", Mode::Strict).expect("a schema of the vocabulary");
+    append_to(&log, count, 1)
+}
+
+/// Appends to a log that holds one record.
+fn append_to(log: &TraceLog, count: u64, writers: u64) -> Duration {
     let started = Instant::now();
     thread::scope(|scope| {
         for writer in 0..writers {

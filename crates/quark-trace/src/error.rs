@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io;
 
+use quark_trace_core::stages::{Fault, Refusal};
+
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -26,6 +28,9 @@ pub enum ErrorKind {
     },
     /// Another record has the same id.
     RecordConflict,
+    /// The record breaks the schema of its stage, which is held to strictly; nothing was written.
+    /// [`Error::faults`] has the places.
+    SchemaBroken,
     /// A record or sheet is too large.
     TooLarge,
     /// The folder, file or database may not be read or written.
@@ -155,6 +160,12 @@ impl Error {
         &self.0.message
     }
 
+    /// How a refused record breaks the schema of its stage; empty for other errors.
+    pub fn faults(&self) -> &[Fault] {
+        let refusal = self.0.source.as_ref().and_then(|source| source.downcast_ref::<Refusal>());
+        refusal.map_or(&[], |refusal| &refusal.faults)
+    }
+
     /// Whether the same call may succeed later without anyone changing its arguments.
     pub fn is_retryable(&self) -> bool {
         matches!(
@@ -200,6 +211,22 @@ impl From<quark_trace_core::query::QueryError> for Error {
             _ => ErrorKind::InvalidInput,
         };
         Self::new(kind, "read the query", source.to_string()).caused_by(source)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(source: Refusal) -> Self {
+        Self::new(ErrorKind::SchemaBroken, "append a record", source.to_string())
+            .caused_by(source)
+            .with_outcome(Outcome::NotWritten)
+    }
+}
+
+impl From<quark_trace_core::stages::SchemaFault> for Error {
+    fn from(source: quark_trace_core::stages::SchemaFault) -> Self {
+        Self::new(ErrorKind::InvalidInput, "accept the schema", source.to_string())
+            .caused_by(source)
+            .with_outcome(Outcome::NotWritten)
     }
 }
 

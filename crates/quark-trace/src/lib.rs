@@ -18,7 +18,9 @@ pub mod project;
 pub mod prove;
 pub mod query;
 mod record;
+mod record_ids;
 pub mod signer;
+pub mod stages;
 pub mod store;
 pub mod summary;
 pub mod verify;
@@ -30,6 +32,7 @@ pub use project::{Project, SheetVersion};
 pub use quark_trace_core as core;
 pub use query::{AsOf, Cursor, Search};
 pub use record::{Record, members};
+pub use stages::Stages;
 pub use summary::Summary;
 
 /// The Rust examples of the README, which run with those of this crate.

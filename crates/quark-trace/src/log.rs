@@ -7,11 +7,14 @@ use quark_trace_core::ids::{ProjectId, Stage};
 use quark_trace_core::ledger::{Digest, Entry, Kind};
 use quark_trace_core::payload::Payload;
 use quark_trace_core::record::{Draft, View};
+use quark_trace_core::stages::Fault;
 
 use crate::clock::{Clock, SystemClock, timestamp};
 use crate::error::{Error, ErrorKind, Outcome, Result};
-use crate::process;
 use crate::record::Record;
+use crate::record_ids::IdPool;
+use crate::stages::Stages;
+use crate::stages::rules::KnownRules;
 use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
 use crate::summary::Kept;
 
@@ -35,6 +38,7 @@ pub struct TraceLog {
     clock: Arc<dyn Clock>,
     ids: Arc<Mutex<IdPool>>,
     kept_summary: Kept,
+    rules: Arc<KnownRules>,
 }
 
 impl TraceLog {
@@ -47,6 +51,7 @@ impl TraceLog {
             clock: Arc::new(SystemClock),
             ids: Arc::default(),
             kept_summary: Kept::default(),
+            rules: Arc::default(),
         }
     }
 
@@ -83,11 +88,13 @@ impl TraceLog {
         self.clock.now_us()
     }
 
-    /// Appends a record with a new id and the present time, and returns it.
+    /// Appends a record with a new id and the present time, and returns it. If the project holds
+    /// itself to a schema of the stage, [`Record::faults`] says how the record breaks it; where it is
+    /// strict, such a record is refused with [`ErrorKind::SchemaBroken`].
     pub fn log(&self, stage: &str, payload: &Payload) -> Result<Record> {
         payload.check()?;
-        let record = self.draft(stage, payload.as_bytes())?;
-        self.append_drafted(&record)?;
+        let mut record = self.draft(stage, payload.as_bytes())?;
+        self.append_checked(&mut record, stage, payload.as_bytes())?;
         Ok(record)
     }
 
@@ -110,12 +117,64 @@ impl TraceLog {
 
     /// Appends a drafted record, whose id nobody else can have.
     pub fn append_drafted(&self, record: &Record) -> Result<Appended> {
-        self.append_line(record.line())
+        self.commit_checked(&mut [NewEntry::new(Kind::Record, record.line())])
     }
 
-    /// As [`TraceLog::append_drafted`], from the line that a binding wrote; nothing is checked.
-    pub fn append_line(&self, line: &[u8]) -> Result<Appended> {
-        self.commit(&[NewEntry::new(Kind::Record, line)])
+    /// Appends a record that was drafted with this stage and payload, and tells it its faults.
+    pub fn append_checked(
+        &self,
+        record: &mut Record,
+        stage: &str,
+        payload: &[u8],
+    ) -> Result<Appended> {
+        let mut attempts = 0;
+        loop {
+            let rules = self.rules.read(self)?;
+            let faults = match rules.check(stage, payload) {
+                Err(_) if attempts < ATTEMPTS && self.rules.renew(self, &rules)? => {
+                    attempts += 1;
+                    continue;
+                }
+                checked => checked?,
+            };
+            match self.commit(&[rules.entry(record.line())]) {
+                Err(error) if is_outdated(&error) && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    self.rules.forget(&rules);
+                }
+                Err(error) => return Err(error),
+                Ok(appended) => {
+                    record.set_faults(faults);
+                    return Ok(appended);
+                }
+            }
+        }
+    }
+
+    /// As [`TraceLog::append_checked`], for callers that hold a lock of their own meanwhile; `None`,
+    /// with nothing done, when it would have to wait.
+    pub fn append_if_quick(
+        &self,
+        record: &mut Record,
+        stage: &str,
+        payload: &[u8],
+    ) -> Option<Result<Appended>> {
+        let rules = self.rules.known()?;
+        // A refusal has to look first whether the schemas are still the same.
+        let faults = rules.check(stage, payload).ok()?;
+        let entries = [rules.entry(record.line())];
+        let commit = Commit { entries: &entries, expected: None, durability: self.durability };
+        match self.store.append_if_quick(&self.project, &commit)? {
+            Err(error) if is_outdated(&error) => {
+                self.rules.forget(&rules);
+                None
+            }
+            Err(error) => Some(Err(error.or_outcome(Outcome::Unknown))),
+            Ok(appended) => {
+                record.set_faults(faults);
+                Some(Ok(appended))
+            }
+        }
     }
 
     /// Appends a record whose id the caller chose, once: the same record again is answered with
@@ -134,7 +193,58 @@ impl TraceLog {
             let entry = NewEntry::new(Kind::Record, record.line());
             entries.push(NewEntry { record_id: Some(id), ..entry });
         }
-        self.commit(&entries)
+        self.commit_checked(&mut entries)
+    }
+
+    /// How a record would break the schema of its stage, whatever the mode is.
+    pub fn faults_of(&self, record: &Record) -> Result<Vec<Fault>> {
+        Ok(self.rules.read(self)?.faults(record.line()))
+    }
+
+    /// The stages of the project, and what is asked of their records.
+    pub fn stages(&self) -> Stages<'_> {
+        Stages::of(self)
+    }
+
+    /// Appends records of which each is checked by what its line says.
+    fn commit_checked(&self, entries: &mut [NewEntry<'_>]) -> Result<Appended> {
+        let mut attempts = 0;
+        loop {
+            let rules = self.rules.read(self)?;
+            let checked = entries.iter_mut().try_for_each(|entry| {
+                entry.schemas = Some(rules.until());
+                rules.check_line(entry.object).map(drop)
+            });
+            match checked {
+                Err(_) if attempts < ATTEMPTS && self.rules.renew(self, &rules)? => {
+                    attempts += 1;
+                    continue;
+                }
+                // What is there already is answered with its index, whatever came into force since.
+                Err(refused) if !self.has_all(entries)? => return Err(refused),
+                Err(_) => entries.iter_mut().for_each(|entry| entry.schemas = None),
+                Ok(()) => {}
+            }
+            match self.commit(entries) {
+                Err(error) if is_outdated(&error) && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    self.rules.forget(&rules);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether the log has every record of these, each with an id that the caller chose.
+    fn has_all(&self, entries: &[NewEntry<'_>]) -> Result<bool> {
+        for entry in entries {
+            let Some(id) = entry.record_id else { return Ok(false) };
+            let found = self.find(id).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
+            if found.is_none_or(|(_, record)| record.line() != entry.object) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn check_own(&self, record: &Record) -> Result<()> {
@@ -211,41 +321,14 @@ impl TraceLog {
     }
 }
 
+/// How often a record is checked again while others keep changing the schemas.
+const ATTEMPTS: u32 = 100;
+
+/// Whether the schemas changed since the record was checked: nothing else of it depends on the log.
+fn is_outdated(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict { .. })
+}
+
 fn check_stage(stage: &str) -> Result<()> {
     Stage::check(stage).map_err(|fault| Error::from(fault).with_outcome(Outcome::NotWritten))
-}
-
-/// Random bytes for record ids, fetched for many at once.
-///
-/// Ids must stay unique when the process forks, so that the pool belongs to one process.
-#[derive(Debug)]
-struct IdPool {
-    bytes: [u8; 4096],
-    used: usize,
-    process: u32,
-}
-
-impl Default for IdPool {
-    fn default() -> Self {
-        Self { bytes: [0; 4096], used: 4096, process: 0 }
-    }
-}
-
-impl IdPool {
-    /// A UUID of version 4 as text.
-    fn next(&mut self) -> Result<String> {
-        let process = process::id();
-        if self.used + 16 > self.bytes.len() || self.process != process {
-            getrandom::fill(&mut self.bytes).map_err(|error| {
-                Error::new(ErrorKind::Io, "make a record id", error.to_string())
-                    .with_outcome(Outcome::NotWritten)
-            })?;
-            self.used = 0;
-            self.process = process;
-        }
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&self.bytes[self.used..self.used + 16]);
-        self.used += 16;
-        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string())
-    }
 }

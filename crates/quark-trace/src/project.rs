@@ -9,6 +9,7 @@ use quark_trace_core::sheet::{Amendment, ContentField, FactSheet};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::log::TraceLog;
 use crate::record::Record;
+use crate::stages::Stages;
 use crate::store::{Commit, Durability, Head, NewEntry, Plan, Row, Select};
 pub use crate::summary::{Summary, summary};
 use crate::verify::{Policy, Verdict, verify};
@@ -132,6 +133,11 @@ impl Project {
     /// Counts the records.
     pub fn summary(&self) -> Result<Summary> {
         summary(&self.log)
+    }
+
+    /// The stages, and what is asked of their records.
+    pub fn stages(&self) -> Stages<'_> {
+        self.log.stages()
     }
 
     /// Makes everything durable and signs a checkpoint over it.

@@ -5,27 +5,48 @@ use std::fmt;
 
 use quark_trace_core::json::{Event, Scanner};
 use quark_trace_core::record::{RecordFault, View};
+use quark_trace_core::stages::Fault;
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// One record, exactly as it is stored.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Record {
     line: Vec<u8>,
+    faults: Vec<Fault>,
 }
+
+/// Records are the same when their lines are.
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        self.line == other.line
+    }
+}
+
+impl Eq for Record {}
 
 impl Record {
     /// Takes a line; it is refused when it is no record.
     pub fn from_line(line: Vec<u8>) -> Result<Self> {
         match View::parse(&line) {
-            Ok(_) => Ok(Self { line }),
+            Ok(_) => Ok(Self { line, faults: Vec::new() }),
             Err(fault) => Err(unreadable(fault)),
         }
     }
 
     /// Takes a line that was written here from checked parts.
     pub(crate) fn drafted(line: Vec<u8>) -> Self {
-        Self { line }
+        Self { line, faults: Vec::new() }
+    }
+
+    pub(crate) fn set_faults(&mut self, faults: Vec<Fault>) {
+        self.faults = faults;
+    }
+
+    /// How it broke the schema of its stage when it was appended by this handle; a record that was
+    /// read back has none ([`crate::stages::Stages::review`] looks again).
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// The stored line, without its terminator.

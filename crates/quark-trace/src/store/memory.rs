@@ -10,6 +10,7 @@ use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest, Entry, Kind, entry};
 use quark_trace_core::record::View;
 
+use super::schemas::OUTDATED;
 use super::{Appended, Beside, Commit, Head, NewEntry, Place, Plan, Row, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
@@ -31,6 +32,8 @@ struct Log {
     objects: HashMap<Digest, Vec<u8>>,
     /// Index and digest by record id, for the ids that callers chose or that are stored.
     ids: HashMap<String, (u64, Digest)>,
+    /// Index behind the last `schema` entry.
+    schemas_until: u64,
 }
 
 impl MemoryStore {
@@ -86,6 +89,10 @@ impl Store for MemoryStore {
         if commit.expected.is_some_and(|expected| expected != actual) {
             let message = format!("the log has {actual} entries by now; look again and retry");
             return refuse(ErrorKind::Conflict { actual }, message);
+        }
+        let until = logs.get(project).map_or(0, |log| log.schemas_until);
+        if commit.entries.iter().any(|entry| entry.is_outdated(until)) {
+            return refuse(ErrorKind::Conflict { actual }, OUTDATED.to_owned());
         }
         // Worked on a copy of nothing but the decision: all ids are admitted before any is pushed.
         let mut fresh = Vec::new();
@@ -156,6 +163,7 @@ impl Store for MemoryStore {
                 Select::All => true,
                 Select::Records => kind.is_record(),
                 Select::Sheets => kind.is_sheet(),
+                Select::Schemas => kind == Kind::Schema,
             };
             if plan.ends_before(index) {
                 break;
@@ -207,6 +215,9 @@ impl Log {
         };
         if let Some(id) = stored {
             self.ids.entry(id).or_insert((index, new.digest));
+        }
+        if new.kind == Kind::Schema {
+            self.schemas_until = index + 1;
         }
         let mut line = Vec::new();
         entry::write(&mut line, new.kind, new.digest);

@@ -20,6 +20,7 @@ pub mod memory;
 mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod schemas;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -28,6 +29,7 @@ pub use memory::MemoryStore;
 pub use open::{OpenOptions, Password, is_url, open};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+pub use schemas::{SchemaEntry, Schemas};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
@@ -88,6 +90,12 @@ pub trait Store: fmt::Debug + Send + Sync {
             ControlFlow::Continue(())
         })?;
         Ok(last)
+    }
+
+    /// The `schema` entries that no later one of their stage has replaced, for whoever is about to
+    /// append. A store that can tell without reading the log does.
+    fn schemas(&self, project: &ProjectId) -> Result<Schemas> {
+        Schemas::read(self, project)
     }
 
     /// Appends plain records of callers that hold a lock of their own (Python's, say) meanwhile;
@@ -216,12 +224,22 @@ pub struct NewEntry<'a> {
     pub attributes: &'a str,
     /// The id of a record that the caller chose: it is appended once, however often it is tried.
     pub record_id: Option<&'a str>,
+    /// For a record that was checked: what [`Schemas::until`] was. Refused with `Conflict` when
+    /// another schema came meanwhile. A store may check buffered records against what it knows.
+    pub schemas: Option<u64>,
 }
 
 impl<'a> NewEntry<'a> {
     /// An entry without attributes for an object.
     pub fn new(kind: Kind<'a>, object: &'a [u8]) -> Self {
-        Self { kind, object, digest: Digest::of(object), attributes: "", record_id: None }
+        Self {
+            kind,
+            object,
+            digest: Digest::of(object),
+            attributes: "",
+            record_id: None,
+            schemas: None,
+        }
     }
 }
 
@@ -271,6 +289,8 @@ pub enum Select {
     Records,
     /// Fact sheets alone, all versions.
     Sheets,
+    /// Schemas of stages alone, all of them.
+    Schemas,
 }
 
 /// One thing found by a scan.

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::query::Number;
+use quark_trace_core::stages::{Broken, Review};
 
 use crate::batches::{Batch, in_batches};
 use crate::error::Result;
@@ -37,6 +38,8 @@ pub struct Summary {
     pub numbers: Vec<NumberRange>,
     /// Whether there were more sites or numbers than are listed.
     pub is_cut: bool,
+    /// Records that break the schemas of their time, by stage and schema.
+    pub broken: Vec<Broken>,
 }
 
 /// The records of one stage.
@@ -80,6 +83,20 @@ struct Made {
     summary: Tally,
     /// Index behind the last entry that is in it.
     until: u64,
+    review: Review,
+    /// Index behind the last entry that is in the review.
+    reviewed: u64,
+}
+
+impl Made {
+    /// Holds the records that came since against the schemas of their time.
+    fn go_on_with_review(&mut self, log: &TraceLog) -> Result<()> {
+        if self.reviewed < self.until {
+            let until = log.stages().review_from(self.reviewed, &mut self.review)?;
+            self.reviewed = until.unwrap_or(self.until);
+        }
+        Ok(())
+    }
 }
 
 /// The last summary of a log, so that the next one counts what came since alone.
@@ -93,7 +110,7 @@ pub fn summary(log: &TraceLog) -> Result<Summary> {
     let mut made = kept.take().unwrap_or_default();
     let mut loose = Tally::default();
     let plan = Plan { from: made.until, select: Select::Records, ..Plan::default() };
-    let Made { summary, until } = &mut made;
+    let Made { summary, until, .. } = &mut made;
     let read = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
         log.store().scan(log.project(), &plan, &mut |row| match row {
             Row::Entry { index, object: Some(object), .. } => {
@@ -114,8 +131,10 @@ pub fn summary(log: &TraceLog) -> Result<Summary> {
         tally
     };
     in_batches(read, &work, &mut |part| summary.join(part))?;
+    made.go_on_with_review(log)?;
     let mut whole = made.summary.clone();
+    let broken = made.review.broken().to_vec();
     *kept = Some(made);
     whole.join(loose);
-    Ok(whole.into_summary())
+    Ok(whole.into_summary(broken))
 }

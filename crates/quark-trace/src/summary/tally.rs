@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use quark_trace_core::record::{Field, View};
+use quark_trace_core::stages::Broken;
 
 use super::numbers::Numbers;
 use super::{LISTED, StageSummary, Summary};
@@ -83,7 +84,7 @@ impl Tally {
         self.numbers.join(later.numbers);
     }
 
-    pub fn into_summary(self) -> Summary {
+    pub fn into_summary(self, broken: Vec<Broken>) -> Summary {
         let last_record_at = self.first_at.is_some().then_some(self.last_at);
         Summary {
             total_records: self.total,
@@ -94,6 +95,7 @@ impl Tally {
             is_cut: self.sites.is_cut || self.numbers.is_cut(),
             sites: self.sites.counts,
             numbers: self.numbers.into_ranges(),
+            broken,
         }
     }
 }

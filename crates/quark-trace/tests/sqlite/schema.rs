@@ -33,6 +33,7 @@ fn filters_use_an_index() {
             }
             text if text.contains("value >= ?3") => "(log_id=? AND path=? AND value>? AND value<?)",
             text if text.contains("numbers IS NULL") => "INDEX qt_record_unnumbered (log_id=?)",
+            text if text.contains("e.kind = 'schema'") => "INDEX qt_entry_schema (log_id=?",
             text if text.contains("e.kind IN ('sheet'") => "INDEX qt_entry_sheet (log_id=?",
             _ => continue,
         };
@@ -46,7 +47,7 @@ fn filters_use_an_index() {
         let scans = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
         assert!(!steps.iter().any(scans), "{statement}: {steps:?}");
     }
-    assert_eq!(filters, 7);
+    assert_eq!(filters, 9);
 }
 
 #[test]

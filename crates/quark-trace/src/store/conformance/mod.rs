@@ -28,6 +28,7 @@ mod model;
 mod objects;
 mod projects;
 mod scans;
+mod schemas;
 mod seals;
 mod threads;
 
@@ -72,6 +73,9 @@ const TESTS: &[(&str, Test)] = &[
     ("a scan passes what its filter selects", filters::selected),
     ("a sink breaks off", scans::break_off),
     ("a sink may call the store", scans::nested),
+    ("the schemas in force are known", schemas::in_force),
+    ("a record that was checked with other schemas is refused", schemas::outdated),
+    ("a record that breaks a strict schema is not written", schemas::strict),
     ("every durability is read back", seals::durabilities),
     ("a checkpoint covers the log", seals::checkpoint),
     ("what was acknowledged outlives the handle", seals::reopened),

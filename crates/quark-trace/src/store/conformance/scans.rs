@@ -13,8 +13,11 @@ fn filled(place: &Place) -> Vec<Seen> {
         let line = record(&project, &format!("r{n}"), "x");
         let sheet = format!("sheet {n}");
         let sheet = NewEntry::new(Kind::Sheet, sheet.as_bytes());
-        let entries = [new_record(&line), sheet];
-        let entries = if n % 3 == 0 { &entries[..] } else { &entries[..1] };
+        let schema = format!("{{\"title\": \"{n}\"}}");
+        let schema = NewEntry::new(Kind::Schema, schema.as_bytes());
+        let schema = NewEntry { attributes: " stage=s", ..schema };
+        let entries = [new_record(&line), sheet, schema];
+        let entries = &entries[..if n % 3 == 0 { 3 } else { 1 }];
         append(store.as_ref(), &project, entries).unwrap();
     }
     all(store.as_ref(), &project)
@@ -23,9 +26,13 @@ fn filled(place: &Place) -> Vec<Seen> {
 pub(super) fn plans(place: &Place) {
     let rows = filled(place);
     let (store, project) = (place(), project());
-    assert_eq!(rows.len(), 17);
-    let selected: [(Select, &[u8]); 3] =
-        [(Select::All, b""), (Select::Records, b"record"), (Select::Sheets, b"sheet")];
+    assert_eq!(rows.len(), 21);
+    let selected: [(Select, &[u8]); 4] = [
+        (Select::All, b""),
+        (Select::Records, b"record"),
+        (Select::Sheets, b"sheet"),
+        (Select::Schemas, b"schema"),
+    ];
     for (select, kind) in selected {
         for from in 0..=rows.len() as u64 + 1 {
             let wanted: Vec<_> = rows

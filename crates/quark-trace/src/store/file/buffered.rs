@@ -22,6 +22,7 @@ impl Writer {
             self.hold().and_then(|()| self.begin_log()).map_err(not_written)?;
             self.give_way();
         }
+        self.check_schemas(entries)?;
         if self.pending.records.len() >= LIMIT {
             self.flush().map_err(not_written)?;
         }

@@ -14,6 +14,7 @@
 //! | `batch`, `ids` | keeping a batch whole; a record id is taken once | writer |
 //! | `lease` | the lock between processes | writer |
 //! | `recover` | opening, catching up, adopting, torn ends | writer |
+//! | `schemas` | which schemas of stages are in force | writer, state, scan |
 //! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
 //! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
 //! | `scan`, `align`, `loose` | reading rows, and pairing them again after tampering | this file |
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Head, Plan, Row, Schemas, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -49,6 +50,7 @@ mod pairs;
 mod pending;
 mod recover;
 mod scan;
+mod schemas;
 mod seal;
 mod sieve;
 mod sifted;
@@ -255,6 +257,17 @@ impl Store for FileStore {
         let path = self.names(project).sheet;
         folder::read_if_there(&path)
             .map_err(|error| Error::io("read the fact sheet", path.display().to_string(), error))
+    }
+
+    /// A writer keeps along which they are; a reader has to look for them.
+    fn schemas(&self, project: &ProjectId) -> Result<Schemas> {
+        if self.read_only {
+            return Schemas::read(self, project);
+        }
+        if scan::is_absent(&self.names(project))? {
+            return Ok(Schemas::default());
+        }
+        self.log(project)?.schemas()
     }
 
     fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {

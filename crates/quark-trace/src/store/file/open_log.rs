@@ -11,7 +11,7 @@ use super::state::State;
 use super::writer::{APPEND, Writer};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
-use crate::store::{Appended, Beside, Commit, Durability, Head, NewEntry};
+use crate::store::{Appended, Beside, Commit, Durability, Head, NewEntry, Schemas};
 
 #[derive(Debug)]
 pub(super) struct OpenLog {
@@ -216,6 +216,16 @@ impl OpenLog {
         vouched
     }
 
+    /// The schemas in force, for whoever is about to append.
+    pub fn schemas(&self) -> Result<Schemas> {
+        self.check_process()?;
+        let mut inner = self.lock();
+        let held = inner.writer.hold();
+        let schemas = held.and_then(|()| inner.writer.at.schemas.read(&inner.writer.names));
+        inner.writer.let_go();
+        schemas.map_err(|error| error.or_outcome(Outcome::NotWritten))
+    }
+
     /// Hands what is buffered to the operating system.
     pub fn flush(&self) -> Result<()> {
         // What the parent buffered is the parent's to write.
@@ -266,7 +276,10 @@ impl OpenLog {
 impl Inner {
     fn append(&mut self, commit: &Commit<'_>, plain: bool) -> Result<Appended> {
         let owed = match commit.entries {
-            [record] if plain && self.writer.may_owe() => self.writer.append_line(record),
+            [record] if plain && self.writer.may_owe() => {
+                self.writer.check_schemas(commit.entries)?;
+                self.writer.append_line(record)
+            }
             _ => None,
         };
         owed.unwrap_or_else(|| self.writer.append(commit))

@@ -1,5 +1,7 @@
 //! Entries that are encoded but not yet written.
 
+use std::ops::Range;
+
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Digest, Entry, Kind, entry};
 
@@ -15,6 +17,8 @@ pub(super) struct Pending {
     pub leaves: Vec<Digest>,
     pub lines: u64,
     pub sheet: Option<Digest>,
+    /// Entries about schemas: their place among the leaves, and their lines in `ledger`.
+    schemas: Vec<(u64, Range<usize>)>,
 }
 
 impl Pending {
@@ -37,6 +41,9 @@ impl Pending {
         let start = self.ledger.len();
         entry::write(&mut self.ledger, new.kind, new.digest);
         self.ledger.extend_from_slice(new.attributes.as_bytes());
+        if new.kind == Kind::Schema {
+            self.schemas.push((self.leaves.len() as u64, start..self.ledger.len()));
+        }
         self.leaves.push(leaf_hash(&self.ledger[start..]));
         self.ledger.push(b'\n');
         if new.kind.is_sheet() {
@@ -48,7 +55,7 @@ impl Pending {
     pub fn push_adopted(&mut self, digest: Digest) {
         let object: &[u8] = &[];
         let (kind, attributes, record_id) = (Kind::RecordAdopted, "", None);
-        self.push_entry(&NewEntry { kind, object, digest, attributes, record_id });
+        self.push_entry(&NewEntry { kind, object, digest, attributes, record_id, schemas: None });
     }
 
     /// The entries whose objects are files of their own.
@@ -56,6 +63,10 @@ impl Pending {
         let mut kept = Self { sheet: self.sheet, ..Self::default() };
         for line in self.ledger.split_inclusive(|&byte| byte == b'\n') {
             if !line.starts_with(b"record") && !line.starts_with(b"log ") {
+                if line.starts_with(b"schema ") {
+                    let start = kept.ledger.len();
+                    kept.schemas.push((kept.leaves.len() as u64, start..start + line.len() - 1));
+                }
                 kept.leaves.push(leaf_hash(&line[..line.len() - 1]));
                 kept.ledger.extend_from_slice(line);
             }
@@ -81,6 +92,13 @@ impl Pending {
         kept
     }
 
+    /// Its entries about schemas, with the indexes that they get when the first entry gets `base`.
+    pub fn schemas(&self, base: u64) -> impl Iterator<Item = (u64, Entry<'_>)> {
+        self.schemas.iter().filter_map(move |(place, line)| {
+            Some((base + place, Entry::parse(&self.ledger[line.clone()]).ok()?))
+        })
+    }
+
     /// The objects of its entries about records.
     pub fn record_objects(&self) -> impl Iterator<Item = Digest> {
         let lines = self.ledger.split(|&byte| byte == b'\n');
@@ -95,5 +113,6 @@ impl Pending {
         self.leaves.clear();
         self.lines = 0;
         self.sheet = None;
+        self.schemas.clear();
     }
 }

@@ -219,6 +219,7 @@ impl Writer {
             if entry.kind.is_sheet() {
                 at.sheet = Some(entry.object);
             }
+            at.schemas.take(index, &entry);
             at.range.push(leaf_hash(pair.line));
             at.ledger_end = ledger_end;
             if let Some(sealed) = sealed

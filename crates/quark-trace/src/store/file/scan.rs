@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use quark_trace_core::ledger::merkle::leaf_hash;
-use quark_trace_core::ledger::{CompactRange, Digest, Entry};
+use quark_trace_core::ledger::{CompactRange, Digest, Entry, Kind};
 
 use super::align::Alignment;
 use super::folder::{self, Names};
@@ -13,7 +13,7 @@ use super::loose::loose_rest;
 use super::mark::Mark;
 use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
-use super::sifted;
+use super::{schemas, sifted};
 use crate::error::{Error, Result};
 use crate::store::{Beside, Head, Place, Plan, Row, Select};
 
@@ -85,6 +85,9 @@ pub(super) fn scan(
             return Err(Error::io(OPERATION, names.ledger().display().to_string(), error));
         }
     }
+    if plan.select == Select::Schemas && !schemas::is_in_ledger(names)? {
+        return Ok(None);
+    }
     let mark = mark.filter(|mark| mark.serves(plan, names));
     let mut scan = Scan { names, plan, sink, sheet: None, mark, after: 0 };
     scan.run().map(|_| scan.mark)
@@ -92,6 +95,9 @@ pub(super) fn scan(
 
 /// Files of quark-trace 0.1.0 alone: every line is loose.
 fn scan_legacy(names: &Names, plan: &Plan<'_>, sink: Sink<'_>) -> Result<()> {
+    if plan.select == Select::Schemas {
+        return Ok(());
+    }
     if plan.select == Select::Sheets {
         let sheet = folder::read_if_there(&names.sheet)
             .map_err(|error| Error::io(OPERATION, names.sheet.display().to_string(), error))?;
@@ -128,12 +134,15 @@ impl Scan<'_> {
             }
             None => Pairs::open(self.names)?,
         };
-        pairs.skim = self.plan.select == Select::Records;
+        pairs.skim = matches!(self.plan.select, Select::Records | Select::Schemas);
+        if self.plan.select == Select::Schemas {
+            pairs.records = None;
+        }
         let (offset, lines) = match &pairs.records {
             Some(records) => (records.offset(), records.number()),
             None => (0, 0),
         };
-        if let Some(filter) = self.plan.filter.filter(|_| pairs.skim)
+        if let Some(filter) = self.plan.filter.filter(|_| self.plan.select == Select::Records)
             && let Some(span) = sifted::span(self.names, offset)
         {
             return sifted::scan(self.names, self.plan, filter, pairs, (span, lines), self.sink);
@@ -163,7 +172,7 @@ impl Scan<'_> {
             return Ok(ControlFlow::Break(()));
         }
         if let Some(records) = &mut pairs.records
-            && self.plan.select != Select::Sheets
+            && matches!(self.plan.select, Select::All | Select::Records)
             && loose_rest(records, self.plan, self.sink)?.is_break()
         {
             return Ok(ControlFlow::Break(()));
@@ -179,12 +188,15 @@ impl Scan<'_> {
             return Ok(self.emit(pair.index, pair.line, Some(line.bytes.into()), None, place));
         }
         let Some(entry) = pair.entry else {
+            if self.plan.select == Select::Schemas {
+                return Ok(Step::Next);
+            }
             return Ok(self.emit(pair.index, pair.line, None, None, Place::default()));
         };
         if !entry.kind.is_record() {
             return self.object(pair.index, pair.line, &entry);
         }
-        if self.plan.select == Select::Sheets {
+        if matches!(self.plan.select, Select::Sheets | Select::Schemas) {
             return Ok(Step::Next);
         }
         let Some(line) = &pair.record else { return Ok(Step::Mismatch) };
@@ -208,6 +220,7 @@ impl Scan<'_> {
         let wanted = match self.plan.select {
             Select::All => true,
             Select::Sheets => entry.kind.is_sheet(),
+            Select::Schemas => entry.kind == Kind::Schema,
             Select::Records => false,
         };
         if !wanted {

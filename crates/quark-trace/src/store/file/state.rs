@@ -5,6 +5,8 @@
 
 use quark_trace_core::ledger::{CompactRange, Digest};
 
+use super::schemas::SchemaIndex;
+
 const FORMAT: &str = "quark-trace-state/1";
 
 /// How far into the files a tree of some size reaches.
@@ -20,6 +22,8 @@ pub(super) struct State {
     pub lines: u64,
     /// Object of the last sheet entry.
     pub sheet: Option<Digest>,
+    /// The schemas in force.
+    pub schemas: SchemaIndex,
 }
 
 impl State {
@@ -27,11 +31,12 @@ impl State {
         let sheet = self.sheet.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
         let edge: Vec<_> = self.range.hashes().iter().map(ToString::to_string).collect();
         format!(
-            "{FORMAT}\nsize {}\nledger {}\nrecords {}\nlines {}\nsheet {sheet}\nfrontier {}\n",
+            "{FORMAT}\nsize {}\nledger {}\nrecords {}\nlines {}\nsheet {sheet}\nschemas {}\nfrontier {}\n",
             self.range.size(),
             self.ledger_end,
             self.records_end,
             self.lines,
+            self.schemas.to_text(),
             edge.join(",")
         )
     }
@@ -50,17 +55,19 @@ impl State {
             "-" => None,
             hex => Some(Digest::from_hex(hex.as_bytes())?),
         };
+        let schemas = SchemaIndex::parse(field("schemas")?)?;
         let edge = field("frontier")?.split(',').filter(|hex| !hex.is_empty());
         let hashes =
             edge.map(|hex| Digest::from_hex(hex.as_bytes())).collect::<Option<Vec<_>>>()?;
         let range = CompactRange::from_parts(size, hashes)?;
-        Some(Self { range, ledger_end, records_end, lines: line_count, sheet })
+        Some(Self { range, ledger_end, records_end, lines: line_count, sheet, schemas })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quark_trace_core::ledger::Entry;
 
     #[test]
     fn text_reads_back() {
@@ -69,6 +76,9 @@ mod tests {
             assert_eq!(State::parse(&state.to_text()), Some(state.clone()));
             state.range.push(Digest::of(&[leaf]));
             state.sheet = Some(Digest::of(b"sheet"));
+            let stage = ["%2A", "r%C3%A9gime%3A%20a", "client_round"][usize::from(leaf % 3)];
+            let line = format!("schema sha256:{} stage={stage}", Digest::of(&[leaf]));
+            state.schemas.take(u64::from(leaf), &Entry::parse(line.as_bytes()).unwrap());
         }
         let text = state.to_text();
         assert_eq!(State::parse(&text.replace("size 5", "size 7")), None);

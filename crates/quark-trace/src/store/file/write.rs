@@ -42,6 +42,9 @@ impl Writer {
         if self.at.range.size() == 0 {
             self.seal.begun = true;
         }
+        for (index, entry) in pending.schemas(self.at.range.size()) {
+            self.at.schemas.take(index, &entry);
+        }
         pending.leaves.iter().for_each(|leaf| self.at.range.push(*leaf));
         self.at.records_end += pending.records_written + pending.records.len() as u64;
         self.at.ledger_end += pending.ledger.len() as u64;

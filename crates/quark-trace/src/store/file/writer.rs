@@ -110,6 +110,7 @@ impl Writer {
             let message = format!("the log has {actual} entries by now; look again and retry");
             return Err(not_written(Error::new(ErrorKind::Conflict { actual }, APPEND, message)));
         }
+        self.check_schemas(commit.entries)?;
         let mut admission = self.admit(commit.entries).map_err(not_written)?;
         for entry in commit.entries.iter().filter(|entry| !entry.kind.is_record()) {
             self.store_object(entry).map_err(not_written)?;

@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::pending::{Pending, PendingEntry};
 use crate::error::{ErrorKind, Outcome};
 use crate::store::Appended;
+use crate::store::schemas::OUTDATED;
 
 /// Index and digest of records by the key of their id.
 pub(super) type Known = HashMap<Digest, (u64, Digest)>;
@@ -18,20 +19,24 @@ pub(super) type Known = HashMap<Digest, (u64, Digest)>;
 pub(super) struct Admission<'a> {
     pub fresh: Vec<&'a PendingEntry>,
     pub answers: Vec<Result<Appended, Fault>>,
+    /// Index behind the last schema after it, where it is known.
+    pub schemas: Option<u64>,
 }
 
 impl<'a> Admission<'a> {
-    /// Looks at commits in turn; `header` goes before the first entry of a log.
+    /// Looks at commits in turn; `header` goes before the first entry of a log. `schemas`, the index
+    /// behind the last schema, must be known if one of them was checked.
     pub fn of(
         size: u64,
+        schemas: Option<u64>,
         header: &'a PendingEntry,
         commits: impl Iterator<Item = &'a Pending>,
         mut known: Known,
     ) -> Self {
-        let mut admission = Self::default();
+        let mut admission = Self { schemas, ..Self::default() };
         let mut size = size;
         for commit in commits {
-            let answer = admit(size, commit, &known);
+            let answer = admit(size, admission.schemas, commit, &known);
             let answer = answer.map(|(fresh, existing)| {
                 if size == 0 {
                     admission.fresh.push(header);
@@ -43,6 +48,9 @@ impl<'a> Admission<'a> {
                     }
                     admission.fresh.push(entry);
                     size += 1;
+                    if entry.kind == "schema" {
+                        admission.schemas = Some(size);
+                    }
                 }
                 Appended { size, existing }
             });
@@ -67,7 +75,16 @@ impl<'a> Admission<'a> {
 
 type Decision<'a> = (Vec<&'a PendingEntry>, Vec<(usize, u64)>);
 
-fn admit<'a>(size: u64, commit: &'a Pending, known: &Known) -> Result<Decision<'a>, Fault> {
+fn admit<'a>(
+    size: u64,
+    schemas: Option<u64>,
+    commit: &'a Pending,
+    known: &Known,
+) -> Result<Decision<'a>, Fault> {
+    let outdated = |entry: &PendingEntry| entry.schemas.is_some() && entry.schemas != schemas;
+    if commit.entries.iter().any(outdated) {
+        return Err(refuse(ErrorKind::Conflict { actual: size }, OUTDATED.to_owned()));
+    }
     if commit.expected.is_some_and(|expected| expected != size) {
         let message = format!("the log has {size} entries by now; look again and retry");
         return Err(refuse(ErrorKind::Conflict { actual: size }, message));

@@ -49,6 +49,7 @@ CREATE INDEX qt_entry_record ON qt_entry (log_id, record_key);
 CREATE INDEX qt_entry_stage ON qt_entry (log_id, stage, idx);
 CREATE INDEX qt_entry_time ON qt_entry (log_id, at_us, idx);
 CREATE INDEX qt_entry_sheet ON qt_entry (log_id, idx) WHERE kind IN ('sheet', 'sheet-adopted');
+CREATE INDEX qt_entry_schema ON qt_entry (log_id, idx) WHERE kind = 'schema';
 CREATE TABLE qt_object (
     log_id BIGINT NOT NULL,
     sha256 BYTEA NOT NULL,

@@ -25,6 +25,8 @@ pub(super) struct PendingEntry {
     pub columns: Columns,
     /// Whether the caller chose the id of the record, so that it is appended once.
     pub once: bool,
+    /// The schemas that it was checked with.
+    pub schemas: Option<u64>,
 }
 
 impl Pending {
@@ -33,6 +35,11 @@ impl Pending {
         commit.check()?;
         let entries = commit.entries.iter().map(PendingEntry::of).collect::<Result<_>>()?;
         Ok(Self { entries, expected: commit.expected })
+    }
+
+    /// Whether anything in it was checked with schemas.
+    pub fn is_checked(&self) -> bool {
+        self.entries.iter().any(|entry| entry.schemas.is_some())
     }
 
     /// Bytes that go to the server, about.
@@ -66,6 +73,7 @@ impl PendingEntry {
             object: new.object.to_vec(),
             columns,
             once: new.record_id.is_some(),
+            schemas: new.schemas,
         })
     }
 

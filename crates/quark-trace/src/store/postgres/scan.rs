@@ -63,7 +63,11 @@ fn scan_part(
     plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
-    let text = if plan.select == Select::Sheets { sql::SHEETS_PAGE } else { sql::PAGE };
+    let text = match plan.select {
+        Select::Sheets => sql::SHEETS_PAGE,
+        Select::Schemas => sql::SCHEMAS_PAGE,
+        Select::All | Select::Records => sql::PAGE,
+    };
     let mut page = Page::first(plan.from);
     loop {
         let flow = page.read(connection, text, log_id(project), |stored| {

@@ -172,6 +172,16 @@ pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.obje
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind IN ('sheet', 'sheet-adopted') \
      ORDER BY e.idx LIMIT $3";
 
+/// The same of schemas alone.
+pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
+     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
+     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind = 'schema' ORDER BY e.idx LIMIT $3";
+
+/// Index behind the last schema.
+pub(super) const SCHEMAS_UNTIL: &str = "SELECT e.idx + 1 FROM qt_entry e \
+     WHERE e.log_id = $1 AND e.kind = 'schema' ORDER BY e.idx DESC LIMIT 1";
+
 /// The fact sheet in force.
 pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e \
      LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
@@ -226,6 +236,8 @@ pub(super) const ALL: &[&str] = &[
     SEAL,
     PAGE,
     SHEETS_PAGE,
+    SCHEMAS_PAGE,
+    SCHEMAS_UNTIL,
     SHEET,
     STRAY_OBJECTS,
     TILE_PAGE,

@@ -44,8 +44,12 @@ impl<'t> Target<'t> {
     where
         't: 'p,
     {
+        if edge.schemas.is_none() && commits.clone().any(Pending::is_checked) {
+            return Ok(None);
+        }
+        let size = edge.range.size();
         let admission =
-            Admission::of(edge.range.size(), self.header, commits.clone(), Known::new());
+            Admission::of(size, edge.schemas, self.header, commits.clone(), Known::new());
         let chunks = chunks(&admission.fresh);
         let [chunk] = chunks[..] else { return Ok(None) };
         if admission.looks_back() || edge.range.size() == 0 {
@@ -53,6 +57,7 @@ impl<'t> Target<'t> {
         }
         let (ids, held) = (ids(commits), trust.holds(&edge.range));
         edge.load(connection, self.log_id, chunk.len() as u64)?;
+        edge.schemas = admission.schemas;
         let mut step = Step::new(self.log_id, edge, chunk);
         let rows = if ids.is_empty() {
             connection.commit_rows(sql::WRITE, &step.values())
@@ -92,11 +97,16 @@ impl<'t> Target<'t> {
         trust.open(connection, self.log_id, &edge.range)?;
         let held = trust.holds(&edge.range);
         let known = self.known(connection, &ids(commits.clone()))?;
-        let admission = Admission::of(edge.range.size(), self.header, commits, known);
+        if commits.clone().any(Pending::is_checked) {
+            edge.schemas = Some(self.schemas_until(connection)?);
+        }
+        let size = edge.range.size();
+        let admission = Admission::of(size, edge.schemas, self.header, commits, known);
         if admission.is_refusal() {
             connection.roll_back();
             return Ok((admission.answers, edge));
         }
+        edge.schemas = admission.schemas;
         if admission.fresh.is_empty() {
             // What is there already may be visible and not durable yet: this waits for it.
             self.touch(connection)?;
@@ -133,6 +143,13 @@ impl<'t> Target<'t> {
             rows = connection.rows(sql::LOCK, &by_id).map_err(before)?;
         }
         self.edge(rows.first())
+    }
+
+    fn schemas_until(&self, connection: &mut Connection) -> Result<u64, Fault> {
+        let rows = connection.rows(sql::SCHEMAS_UNTIL, &[(&self.log_id, Type::INT8)]);
+        let rows = rows.map_err(before)?;
+        let until = rows.first().and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok());
+        Ok(until.unwrap_or(0))
     }
 
     fn edge(&self, row: Option<&Row>) -> Result<Edge, Fault> {

@@ -26,6 +26,8 @@ pub(super) struct Tile {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Edge {
     pub range: CompactRange,
+    /// Index behind the last schema, where it is known.
+    pub schemas: Option<u64>,
     /// Hashes of the last tile of each level, as far as they were needed here.
     open: BTreeMap<u32, Vec<Digest>>,
 }
@@ -33,13 +35,13 @@ pub(super) struct Edge {
 impl Edge {
     /// An edge as it was stored.
     pub fn new(range: CompactRange) -> Self {
-        Self { range, open: BTreeMap::new() }
+        Self { range, schemas: None, open: BTreeMap::new() }
     }
 
     /// An empty log of which every tile is kept along.
     pub fn with_all_tiles() -> Self {
         let open = (0..LEVELS).map(|level| (level, Vec::new())).collect();
-        Self { range: CompactRange::new(), open }
+        Self { range: CompactRange::new(), schemas: None, open }
     }
 
     /// Reads what is missing of the tiles that `more` entries will fill.

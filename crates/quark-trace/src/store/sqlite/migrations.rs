@@ -47,6 +47,7 @@ CREATE TABLE qt_entry (
     PRIMARY KEY (log_id, idx)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX qt_entry_sheet ON qt_entry (log_id, idx) WHERE kind IN ('sheet', 'sheet-adopted');
+CREATE INDEX qt_entry_schema ON qt_entry (log_id, idx) WHERE kind = 'schema';
 CREATE TABLE qt_object (
     object_id INTEGER PRIMARY KEY,
     log_id INTEGER NOT NULL,

@@ -20,6 +20,8 @@ pub(super) struct PendingEntry<'a> {
     /// Key of the id that the caller chose for a record, which is appended once.
     pub once: Option<Digest>,
     pub is_record: bool,
+    /// The schemas that it was checked with.
+    pub schemas: Option<u64>,
 }
 
 impl<'a> PendingEntry<'a> {
@@ -48,6 +50,7 @@ impl<'a> PendingEntry<'a> {
             object: Cow::Borrowed(new.object),
             once,
             is_record: new.kind.is_record(),
+            schemas: new.schemas,
         })
     }
 
@@ -66,6 +69,8 @@ impl<'a> PendingEntry<'a> {
             object: Cow::Owned(self.object.clone().into_owned()),
             once: self.once,
             is_record: self.is_record,
+            // It was acknowledged.
+            schemas: None,
         }
     }
 }

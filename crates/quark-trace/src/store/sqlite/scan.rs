@@ -54,7 +54,11 @@ fn scan_part(
     plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
-    let text = if plan.select == Select::Sheets { sql::SHEETS } else { sql::ENTRIES };
+    let text = match plan.select {
+        Select::Sheets => sql::SHEETS,
+        Select::Schemas => sql::SCHEMAS,
+        Select::All | Select::Records => sql::ENTRIES,
+    };
     each_entry(connection, text, log_id(project), plan.from, &mut |stored| {
         if plan.ends_before(stored.index) {
             return Ok(ControlFlow::Break(()));

@@ -119,6 +119,14 @@ pub(super) const SHEETS: &str = concat!(
     "AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx"
 );
 
+/// The same of schemas alone.
+pub(super) const SCHEMAS: &str =
+    concat!(entries!("INDEXED BY qt_entry_schema "), "AND e.kind = 'schema' ORDER BY e.idx");
+
+/// Index behind the last schema.
+pub(super) const SCHEMAS_UNTIL: &str = "SELECT e.idx + 1 FROM qt_entry e INDEXED BY qt_entry_schema \
+     WHERE e.log_id = ?1 AND e.kind = 'schema' ORDER BY e.idx DESC LIMIT 1";
+
 /// The fact sheet in force.
 pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e INDEXED BY qt_entry_sheet \
      LEFT JOIN qt_object o ON o.object_id = e.object_id \
@@ -200,6 +208,8 @@ pub(super) const ALL: &[&str] = &[
     BIND,
     ENTRIES,
     SHEETS,
+    SCHEMAS,
+    SCHEMAS_UNTIL,
     SHEET,
     UNINDEXED,
     INSERT_RECORD,

@@ -13,6 +13,7 @@ use super::ids::{Admission, Tail};
 use super::pending::PendingEntry;
 use super::{index, statements as sql};
 use crate::error::ErrorKind;
+use crate::store::schemas::OUTDATED;
 use crate::store::{Appended, NewEntry};
 
 /// Entries that may be without derived columns when a record id is looked up; the ids of these are
@@ -126,6 +127,16 @@ impl LogState {
             let message = format!("the log has {size} entries by now; look again and retry");
             return Err(Fault::new(ErrorKind::Conflict { actual: size }, message));
         }
+        if entries.iter().any(|entry| entry.schemas.is_some()) {
+            let until = match edge.schemas {
+                Some(until) => until,
+                None => self.schemas_until(connection)?,
+            };
+            edge.schemas = Some(until);
+            if entries.iter().any(|entry| entry.schemas.is_some_and(|known| known != until)) {
+                return Err(Fault::new(ErrorKind::Conflict { actual: size }, OUTDATED));
+            }
+        }
         let derives = size - indexed > TAIL && entries.iter().any(|entry| entry.once.is_some());
         if derives {
             index::step(connection, self.log_id, i64::MAX)?;
@@ -174,6 +185,9 @@ impl LogState {
             let kind: &str = &entry.kind;
             insert_entry.execute((self.log_id, index, &entry.line, leaf, kind, object_id))?;
             edge.push(entry.leaf, &mut full);
+            if kind == "schema" {
+                edge.schemas = Some(edge.range.size());
+            }
         }
         for tile in full {
             let values = (self.log_id, tile.level, tile.n, tile.data);
@@ -182,6 +196,17 @@ impl LogState {
         let size = edge.range.size() as i64;
         connection.prepare_cached(sql::MOVE)?.execute((self.log_id, size, edge.frontier()))?;
         Ok(())
+    }
+
+    fn schemas_until(&self, connection: &Connection) -> Result<u64, Fault> {
+        let mut statement = connection.prepare_cached(sql::SCHEMAS_UNTIL)?;
+        let until: Option<i64> = statement.query_row([self.log_id], |row| row.get(0)).optional()?;
+        Ok(until.and_then(|until| u64::try_from(until).ok()).unwrap_or(0))
+    }
+
+    /// The index behind the last schema, as far as this handle knows.
+    pub fn known_schemas(&self) -> Option<u64> {
+        self.edge.as_ref().and_then(|edge| edge.schemas)
     }
 
     /// Reads where the log ends; what this handle knows is used when it is still so.

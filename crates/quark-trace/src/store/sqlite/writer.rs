@@ -110,7 +110,12 @@ impl Writer {
         project: &ProjectId,
         entries: &[PendingEntry<'_>],
     ) -> Option<Appended> {
-        let known = self.logs.get(project)?.size()?;
+        let log = self.logs.get(project)?;
+        let known = log.size()?;
+        let until = log.known_schemas();
+        if entries.iter().any(|entry| entry.schemas.is_some() && entry.schemas != until) {
+            return None;
+        }
         if self.buffered_count >= ENTRIES || self.buffered_bytes >= BYTES {
             return None;
         }
