@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use quark_trace::core::stages::Mode;
 use quark_trace::verify::Level;
 
 use crate::environment;
@@ -89,6 +90,37 @@ pub enum Verb {
     Summary {
         #[command(flatten)]
         target: Words,
+    },
+    /// Show the stages, and say what their records must hold
+    #[command(after_help = "Examples:\n  \
+        quark-trace stages traces/ my-project\n  \
+        quark-trace stages --show client_round\n  \
+        quark-trace stages traces/ my-project --use client_round --mode strict\n  \
+        quark-trace stages traces/ my-project --use my_stage --schema my_stage.json\n  \
+        quark-trace stages traces/ my-project --use '*' --mode warn\n\n\
+        Without one of these it lists the vocabulary, and what is in force in the project.")]
+    Stages {
+        #[command(flatten)]
+        target: Words,
+        /// Show the schema of this stage: the one in force, else the vocabulary's
+        #[arg(long, value_name = "STAGE")]
+        show: Option<String>,
+        /// Hold the records of this stage to a schema from now on; `*` is for all other stages
+        #[arg(long = "use", value_name = "STAGE", conflicts_with = "show")]
+        adopt: Option<String>,
+        /// The schema, a JSON Schema in a file or `quark:stage/NAME/1`; else the one in force or
+        /// the vocabulary's
+        #[arg(long, value_name = "FILE", requires = "adopt")]
+        schema: Option<PathBuf>,
+        /// What becomes of a record that breaks it: off, warn or strict
+        #[arg(long, value_name = "MODE", requires = "adopt")]
+        mode: Option<Mode>,
+        /// Draft a schema from the records of this stage
+        #[arg(long, value_name = "STAGE", conflicts_with_all = ["show", "adopt"])]
+        infer: Option<String>,
+        /// Show which stages of the vocabulary the project has, lacks, or names otherwise
+        #[arg(long, conflicts_with_all = ["show", "adopt", "infer"])]
+        coverage: bool,
     },
     /// Change the fact sheet; the earlier versions stay
     #[command(after_help = "Example:\n  quark-trace amend traces/ my-project \

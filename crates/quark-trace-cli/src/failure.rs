@@ -85,7 +85,10 @@ impl From<Error> for Failure {
         let code = match error.kind() {
             ErrorKind::Integrity(_) => TAMPERED,
             // What was typed or named cannot be accepted, however it is put.
-            ErrorKind::InvalidInput | ErrorKind::TooLarge | ErrorKind::Unsupported => USAGE,
+            ErrorKind::InvalidInput
+            | ErrorKind::SchemaBroken
+            | ErrorKind::TooLarge
+            | ErrorKind::Unsupported => USAGE,
             _ => FAILED,
         };
         let failure = Self::because(&error.to_string(), code);

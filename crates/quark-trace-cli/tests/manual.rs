@@ -4,13 +4,14 @@ use session::Session;
 
 mod session;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 17] = [
     "init",
     "check",
     "open",
     "log",
     "history",
     "summary",
+    "stages",
     "amend",
     "sheets",
     "verify",

@@ -5,7 +5,7 @@ use quark_trace::store::Durability;
 
 use super::value;
 use crate::failure::Failure;
-use crate::output::{FAINT, Output};
+use crate::output::{FAINT, Output, WARNING};
 use crate::target::{Access, Target, split};
 
 pub fn run(
@@ -37,6 +37,9 @@ pub fn run(
             visible(target.project.as_str()),
             visible(&target.store.info().url)
         ));
+    }
+    for fault in record.faults() {
+        output.say(format!("{WARNING}warning:{WARNING:#} {fault}"));
     }
     if output.json {
         return output.stored(record.line()).map(|()| 0);

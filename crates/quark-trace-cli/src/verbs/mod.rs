@@ -17,6 +17,7 @@ mod prove;
 mod row;
 mod seal;
 mod sheets;
+mod stages;
 mod summary;
 mod tail;
 mod value;
@@ -33,6 +34,16 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
             history::run(&target.words, last, stage.as_deref(), output)
         }
         Verb::Summary { target } => summary::run(&target.words, output),
+        Verb::Stages { target, show, adopt, schema, mode, infer, coverage } => {
+            let asked = match (show, adopt, infer, coverage) {
+                (Some(stage), ..) => stages::Asked::Show(stage),
+                (_, Some(stage), ..) => stages::Asked::Use { stage, schema, mode },
+                (_, _, Some(stage), _) => stages::Asked::Infer(stage),
+                (.., true) => stages::Asked::Coverage,
+                _ => stages::Asked::List,
+            };
+            stages::run(&target.words, &asked, output)
+        }
         Verb::Amend { words, by, reason } => amend::run(&words, &by, &reason, output),
         Verb::Sheets { target, show, diff } => {
             sheets::run(&target.words, show, diff.as_deref(), output)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::row::short_time;
 use crate::failure::Failure;
-use crate::output::{FAINT, Output, STRONG, fixed, shown, table};
+use crate::output::{FAINT, Output, STRONG, WARNING, fixed, shown, table};
 use crate::target::{Access, Target};
 
 pub fn run(words: &[String], output: &Output) -> Result<u8, Failure> {
@@ -86,6 +86,9 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
         stages.add_row(["unreadable lines".to_owned(), counted.unreadable.to_string()]);
     }
     output.line(stages.trim_fmt())?;
+    for broken in &counted.broken {
+        output.line(format!("{WARNING}{}{WARNING:#}", super::stages::broken(broken)))?;
+    }
     let time = |time: &Option<String>| short_time(&shown(time.as_deref().unwrap_or("?"), 40));
     output.line(format!(
         "{FAINT}from {} to {} (UTC){FAINT:#}",
@@ -102,4 +105,6 @@ fn counts(document: &mut Map<String, Value>, counted: &Summary) {
     document.insert("first_record_at".to_owned(), json!(counted.first_record_at));
     document.insert("last_record_at".to_owned(), json!(counted.last_record_at));
     document.insert("unreadable_lines".to_owned(), json!(counted.unreadable));
+    let broken: Vec<_> = counted.broken.iter().map(super::stages::broken_json).collect();
+    document.insert("schema_faults".to_owned(), broken.into());
 }
