@@ -24,6 +24,7 @@ from quark_trace.exceptions import (
     IntegrityError,
     InvalidAmendmentError,
     InvalidProjectIdError,
+    InvalidSchemaError,
     InvalidStageError,
     NodeAuthenticationError,
     NodeScopeError,
@@ -33,6 +34,7 @@ from quark_trace.exceptions import (
     RecordConflictError,
     RecordCorruptedError,
     RecordSerializationError,
+    StageSchemaError,
     TraceError,
 )
 from quark_trace.fact_sheet.fact_sheet import FactSheet
@@ -87,6 +89,7 @@ __all__ = [
     "IntegrityError",
     "InvalidAmendmentError",
     "InvalidProjectIdError",
+    "InvalidSchemaError",
     "InvalidStageError",
     "JsonBackend",
     "NodeAuthenticationError",
@@ -99,6 +102,7 @@ __all__ = [
     "RecordCorruptedError",
     "RecordSerializationError",
     "SqlBackend",
+    "StageSchemaError",
     "StorageBackend",
     "TraceError",
     "TraceLog",

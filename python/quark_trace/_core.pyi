@@ -15,13 +15,19 @@ __all__ = [
     "after_fork_in_parent",
     "amend_sheet",
     "before_fork",
+    "broken_schemas",
     "check_content",
+    "infer_schema",
     "parse_sheet",
     "read_sheet",
     "record_from_line",
     "record_line",
+    "schemas_in_force",
     "sheet_template",
+    "stage_coverage",
+    "stage_vocabulary",
     "told_of_forks",
+    "use_schema",
 ]
 
 __version__: str
@@ -59,6 +65,26 @@ def record_line(record: TraceRecord) -> bytes:
 def record_from_line(line: bytes) -> TraceRecord:
     """The record that a stored line is."""
 
+def stage_vocabulary() -> str:
+    """The stages of the vocabulary as JSON."""
+
+def use_schema(
+    log: Log, stage: str, schema: bytes | None = None, mode: str | None = None
+) -> int:
+    """Put a schema in force for a stage; gives the index of its entry."""
+
+def schemas_in_force(log: Log) -> str:
+    """The schemas in force as JSON, by stage."""
+
+def stage_coverage(log: Log) -> str:
+    """The stages of the log beside those of the vocabulary, as JSON."""
+
+def infer_schema(log: Log, stage: str) -> str:
+    """A draft of a schema from the records of a stage, as JSON."""
+
+def broken_schemas(log: Log) -> str:
+    """Records that break the schemas of their time, as JSON."""
+
 @disjoint_base
 class TraceRecord:
     """A single event of a project's life. It cannot be changed, and neither can its payload."""
@@ -90,6 +116,8 @@ class TraceRecord:
     def timestamp(self) -> str: ...
     @property
     def payload(self) -> dict[str, Any]: ...
+    @property
+    def faults(self) -> list[dict[str, str]]: ...
     def __setattr__(self, name: str, value: Any, /) -> None: ...
     def __delattr__(self, name: str, /) -> None: ...
     def __eq__(self, value: object, /) -> bool: ...

@@ -125,6 +125,22 @@ class RecordSerializationError(TraceError, TypeError):
         self.outcome = "not_written"
 
 
+class StageSchemaError(TraceError, ValueError):
+    """The record breaks the schema of its stage, which the project holds to strictly.
+
+    Nothing was written. ``faults`` lists every place: its ``path`` in the payload, what was
+    ``expected`` there and what ``came``. ``record`` is the record.
+    """
+
+    outcome: str | None = None
+    record: Any = None
+    faults: list[dict[str, str]] = []
+
+
+class InvalidSchemaError(TraceError, ValueError):
+    """The schema for a stage is not acceptable, or there is none of that name."""
+
+
 class InvalidProjectIdError(QuarkLensError, ValueError):
     """The project id cannot be the name of a project."""
 
@@ -226,6 +242,10 @@ def _choose(kind: str, message: str, doing: str, subject: str | None) -> QuarkLe
             return InvalidProjectIdError(message)
         case "serialization":
             return RecordSerializationError(subject or "new", message)
+        case "schema_broken":
+            return StageSchemaError(message)
+        case "schema":
+            return InvalidSchemaError(message)
         case "record_conflict":
             return RecordConflictError(message)
         case "integrity":

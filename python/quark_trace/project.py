@@ -9,6 +9,7 @@ from typing import Any
 from quark_trace.exceptions import BackendError, FactSheetAlreadyExistsError
 from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.fact_sheet.loader import load_fact_sheet
+from quark_trace.stages import Stages
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
 from quark_trace.trace.trace_log import _MISSING, TraceLog
@@ -89,6 +90,8 @@ class Project:
         mapping given as ``payload=`` holds members itself.
 
         :raises InvalidStageError: the stage is blank or no text.
+        :raises StageSchemaError: the project holds the stage to a schema strictly, and the payload
+            breaks it.
         :raises RecordSerializationError: a value cannot be stored; the message names it.
         :raises BackendWriteError: the record was not stored, or that is unknown.
         """
@@ -109,10 +112,12 @@ class Project:
     def summary(self) -> dict[str, Any]:
         """Count the records by stage, and say what the project is about."""
         backend: Any = self._tracer.backend
+        faults: list[dict[str, Any]] = []
         if getattr(backend, "_direct", False):
             native = backend._native_log
             total, counted, first, last, _ = native(self.project_id).summary()
             stages = dict(counted)
+            faults = self.stages.faults()
         else:
             records = self._tracer.load_all()
             total = len(records)
@@ -134,7 +139,13 @@ class Project:
             "first_record_at": first,
             "last_record_at": last,
             "backend": type(self._tracer.backend).__name__,
+            "schema_faults": faults,
         }
+
+    @property
+    def stages(self) -> Stages:
+        """The stages: their vocabulary, and the schemas that their records are held to."""
+        return Stages(self._native("hold records to schemas"))
 
     def amend(self, fields: dict[str, Any], amended_by: str, reason: str) -> FactSheet:
         """Change the fact sheet and store the new version; the old ones stay in the ledger.

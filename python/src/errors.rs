@@ -2,6 +2,8 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use quark_trace::core::stages::Fault;
 use quark_trace::{Error, ErrorKind};
 
 use crate::python::EXCEPTION_FROM_NATIVE;
@@ -28,7 +30,27 @@ impl Doing {
 pub fn exception(py: Python<'_>, error: &Error, doing: Doing, project: &str) -> PyErr {
     let (kind, code) = name(error.kind());
     let outcome = error.outcome().map(|outcome| outcome.as_str());
-    raise(py, kind, &error.to_string(), doing.as_str(), outcome, code, Some(project))
+    let raised = raise(py, kind, &error.to_string(), doing.as_str(), outcome, code, Some(project));
+    if !error.faults().is_empty()
+        && let Ok(faults) = fault_list(py, error.faults())
+    {
+        // The exception is raised all the same when it cannot carry them; its message names them.
+        let _ = raised.value(py).setattr("faults", faults);
+    }
+    raised
+}
+
+/// Faults of a payload as dictionaries.
+pub fn fault_list<'py>(py: Python<'py>, faults: &[Fault]) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for fault in faults {
+        let one = PyDict::new(py);
+        one.set_item("path", &fault.path)?;
+        one.set_item("expected", &fault.expected)?;
+        one.set_item("came", &fault.came)?;
+        list.append(one)?;
+    }
+    Ok(list)
 }
 
 /// Builds the exception in Python, where the classes are.
@@ -61,6 +83,7 @@ fn name(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
         ErrorKind::AlreadyExists => "already_exists",
         ErrorKind::Conflict { .. } => "conflict",
         ErrorKind::RecordConflict => "record_conflict",
+        ErrorKind::SchemaBroken => "schema_broken",
         ErrorKind::TooLarge => "too_large",
         ErrorKind::PermissionDenied => "permission_denied",
         ErrorKind::StorageFull => "storage_full",

@@ -16,6 +16,7 @@ mod numbers;
 mod python;
 mod record;
 mod sheet;
+mod stages;
 mod store;
 
 /// The native module.
@@ -34,6 +35,11 @@ mod _core {
     use crate::record::{TraceRecord, record_from_line, record_line};
     #[pymodule_export]
     use crate::sheet::{amend_sheet, check_content, parse_sheet, read_sheet, sheet_template};
+    #[pymodule_export]
+    use crate::stages::{
+        broken_schemas, infer_schema, schemas_in_force, stage_coverage, stage_vocabulary,
+        use_schema,
+    };
     #[pymodule_export]
     use crate::store::Store;
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use quark_trace::core::ids::ProjectId;
-use quark_trace::core::ledger::{Kind, VerifierKey};
+use quark_trace::core::ledger::VerifierKey;
 use quark_trace::core::sheet::{Amendment, FactSheet};
-use quark_trace::store::{Commit, NewEntry, Store};
+use quark_trace::store::Store;
 use quark_trace::verify::{Level, Policy};
 use quark_trace::{Error, ErrorKind, History, Outcome, Project, Record, TraceLog, project, prove};
 
@@ -28,9 +28,15 @@ pub struct Log {
     open: Mutex<(u64, Option<Arc<Open>>)>,
 }
 
-struct Open {
+pub struct Open {
     store: Arc<dyn Store>,
     log: TraceLog,
+}
+
+impl Open {
+    pub fn trace_log(&self) -> &TraceLog {
+        &self.log
+    }
 }
 
 impl Log {
@@ -69,7 +75,7 @@ impl Log {
     }
 
     /// Runs without the GIL, since it may wait for disks and other processes.
-    fn run<T: Send>(
+    pub fn run<T: Send>(
         &self,
         py: Python<'_>,
         doing: Doing,
@@ -119,19 +125,18 @@ impl Log {
                 None,
             ));
         }
-        let record = self.draft(py, &open, stage, &payload)?;
-        let entries = [NewEntry::new(Kind::Record, record.line())];
-        let durability = self.shared.durability;
-        let commit = Commit { entries: &entries, expected: None, durability };
-        let quick =
-            if fork::is_near() { None } else { open.store.append_if_quick(&self.project, &commit) };
-        let appended = quick
-            .unwrap_or_else(|| fork::at_work(py, || open.store.append(&self.project, &commit)));
+        let mut record = self.draft(py, &open, stage, &payload)?;
+        let quick = match fork::is_near() {
+            true => None,
+            false => open.log.append_if_quick(&mut record, stage, &payload),
+        };
+        let appended = quick.unwrap_or_else(|| {
+            fork::at_work(py, || open.log.append_checked(&mut record, stage, &payload))
+        });
         match appended {
-            Ok(_) => Ok(TraceRecord::from_line(record.into_line())),
+            Ok(_) => Ok(TraceRecord::from_appended(record)),
             Err(error) => {
-                // A store that does not say may have written.
-                let raised = self.raise(py, &error.or_outcome(Outcome::Unknown), Doing::Writing);
+                let raised = self.raise(py, &error, Doing::Writing);
                 let record = TraceRecord::from_line(record.into_line());
                 raised.value(py).setattr("record", record)?;
                 Err(raised)

@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 use quark_trace::Record;
 use quark_trace::core::record::{Draft, Field, View};
+use quark_trace::core::stages::Fault;
 
 use crate::decode::{Mutability, decode, string};
 use crate::encode;
-use crate::errors::{Doing, exception, raise};
+use crate::errors::{Doing, exception, fault_list, raise};
 use crate::python::{FREEZE, Imported, THAW};
 
 static FROZEN_INSTANCE: Imported = Imported::new("dataclasses", "FrozenInstanceError");
@@ -22,6 +23,8 @@ static FROZEN_INSTANCE: Imported = Imported::new("dataclasses", "FrozenInstanceE
 pub struct TraceRecord {
     source: Source,
     payload: OnceLock<Py<PyAny>>,
+    /// How it broke the schema of its stage; mostly it did not.
+    faults: Option<Box<[Fault]>>,
 }
 
 enum Source {
@@ -45,11 +48,18 @@ impl TraceRecord {
         Self::from_buffer(&Arc::new(line), &range)
     }
 
+    /// A record that was just appended, with its faults.
+    pub fn from_appended(record: Record) -> Self {
+        let faults = record.faults();
+        let faults = (!faults.is_empty()).then(|| faults.into());
+        Self { faults, ..Self::from_line(record.into_line()) }
+    }
+
     /// A record in a buffer; lines are far below 4 GiB.
     pub fn from_buffer(buffer: &Arc<Vec<u8>>, range: &Range<usize>) -> Self {
         let length = u32::try_from(range.len()).unwrap_or(u32::MAX);
         let source = Source::Line { buffer: Arc::clone(buffer), start: range.start, length };
-        Self { source, payload: OnceLock::new() }
+        Self { source, payload: OnceLock::new(), faults: None }
     }
 
     /// The line that this record is, or would be, stored as.
@@ -100,7 +110,7 @@ impl TraceRecord {
                 payload: values.payload.clone_ref(py),
             })),
         };
-        Ok(Self { source, payload: OnceLock::new() })
+        Ok(Self { source, payload: OnceLock::new(), faults: self.faults.clone() })
     }
 
     fn line(&self) -> Option<&[u8]> {
@@ -183,7 +193,8 @@ impl TraceRecord {
     ) -> PyResult<Self> {
         let payload = FREEZE.bind(py)?.call1((payload,))?.unbind();
         let values = Values { record_id, project_id, stage, timestamp, payload };
-        Ok(Self { source: Source::Values(Box::new(values)), payload: OnceLock::new() })
+        let source = Source::Values(Box::new(values));
+        Ok(Self { source, payload: OnceLock::new(), faults: None })
     }
 
     /// A record with a new id and the present time.
@@ -266,6 +277,13 @@ impl TraceRecord {
             |values| &values.payload,
         )?;
         Ok(self.payload.get_or_init(|| value.unbind()).bind(py).clone())
+    }
+
+    /// How it broke the schema of its stage when it was logged here: `path`, `expected` and `came`
+    /// of each fault. Empty for a record that was read back.
+    #[getter]
+    fn faults<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        fault_list(py, self.faults.as_deref().unwrap_or_default())
     }
 
     fn __setattr__(slf: &Bound<'_, Self>, name: &str, _value: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -113,6 +113,24 @@ def adopted(tmp_path_factory):
     return base
 
 
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """A log whose records are held to schemas, and some of which break those of their time."""
+    base = tmp_path_factory.mktemp("held")
+    log = TraceLog(P, JsonBackend(base / "data", keys=base / "keys"))
+    project = Project(None, log)
+    log.log("client_round", round="one")
+    project.stages.use("client_round")
+    for number in range(4):
+        log.log("client_round", round=number if number % 2 else "one")
+    log.backend.flush()
+    shutil.copy(base / f"data/{P}.qtlog/checkpoint", base / "half-way")
+    project.stages.use("*", mode="strict")
+    log.log("evaluation", round=1)
+    log.backend.close()
+    return base
+
+
 def verdicts(base, folder, *, level=1, checkpoint=None):
     """What both say of the log in `folder`."""
     known = checkpoint and checkpoint.decode()
@@ -144,6 +162,14 @@ def test_both_verify_an_adopted_log(adopted):
     ours, other = verdicts(adopted, adopted / "data", level=2)
     assert compared(ours) == compared(other)
     assert (other["exit_code"], other["adopted"], other["records"]) == (0, 3, 8)
+
+
+def test_both_verify_a_log_with_schemas(held):
+    ours, other = verdicts(held, held / "data", level=2)
+    assert compared(ours) == compared(other)
+    assert (other["exit_code"], other["size"], other["records"]) == (0, 9, 6)
+    said = [finding["code"] for finding in ours["findings"]]
+    assert said.count("W-SCHEMA") == 1, "which the second verifier leaves out"
 
 
 def test_both_ask_for_the_level(original):
@@ -197,7 +223,7 @@ def mutate(folder, dice):
     return f"{how} {path.name}"
 
 
-@pytest.mark.parametrize("kind", ["original", "adopted"])
+@pytest.mark.parametrize("kind", ["original", "adopted", "held"])
 def test_both_agree_on_changed_logs(kind, request, tmp_path):
     original = request.getfixturevalue(kind)
     dice = random.Random(f"{kind} 20260102")
