@@ -3,7 +3,8 @@
 
     python3 spec/verify.py FOLDER PROJECT [--level L2] [--key VKEY] [--checkpoint FILE]
 
-It shares no code with Quark Trace and needs Python 3.9 or newer, nothing else. It prints its verdict as one
+It looks at what a log proves, not at what records say: `schema` entries are verified like all others, but no
+record is checked with them (no W-SCHEMA). It shares no code with Quark Trace and needs Python 3.9 or newer, nothing else. It prints its verdict as one
 JSON object and ends with 0 (verified), 1 (tampered), 2 (incomplete or unknown) or 3 (not understood).
 """
 
