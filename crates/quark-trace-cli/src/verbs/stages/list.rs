@@ -20,7 +20,11 @@ pub fn run(log: Option<&TraceLog>, output: &Output) -> Result<(), Failure> {
         None => Found { book: SchemaBook::default(), records: BTreeMap::new() },
         Some(log) => Found {
             book: log.stages().in_force()?,
-            records: project::summary(log)?.stages.into_iter().collect(),
+            records: project::summary(log)?
+                .stages
+                .into_iter()
+                .map(|stage| (stage.stage, stage.records))
+                .collect(),
         },
     };
     if output.json {
