@@ -141,11 +141,13 @@ ROWS = (
     Row("records of one stage, 0.6 % of all", "s", (
         rust("select"), ours("select"), seed("select"), by_hand("orjson.loads of each line", "select"),
         duckdb("select"), polars("select"), jq("select"), sqlite("scan", "select_scan"),
-        sqlite("indexed", "select_indexed")),
+        sqlite("indexed", "select_indexed"), rust("select", store="sqlite"),
+        rust("select", store="postgres"), postgres("indexed", "select_indexed")),
         target=0.22),
     Row("records by a number in the payload, 0.6 % of all", "s", (
         rust("filter"), seed("filter"), by_hand("orjson.loads of each line", "filter"),
-        duckdb("filter"), polars("filter"), jq("filter")),
+        duckdb("filter"), polars("filter"), jq("filter"), rust("filter", store="sqlite"),
+        rust("filter", store="postgres")),
         target=0.22),
     Row("summary, cold", "s", (
         ours("summary"), rust("summary"), *in_databases("summary"), seed("summary"), duckdb("summary"),

@@ -123,6 +123,9 @@ def check() -> list[Step]:
 def soak() -> list[Step]:
     return [set_up("parts"),
             Step("ignored Rust tests", rust_tests(ignored=True)),
+            Step("ignored tests of PostgreSQL",
+                 ["tools/with-postgres", "cargo", "test", "--quiet", "-p", "quark-trace", "--locked",
+                  "--features", "postgres,conformance", "--test", "postgres", "--", "--ignored"]),
             folder_step("faults, kills and power cuts", "tests/crash/run",
                         ["tests/crash/run", "--soak"]),
             folder_step("kills and failovers of PostgreSQL", "tests/crash/run-postgres",

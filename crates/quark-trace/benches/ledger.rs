@@ -23,7 +23,7 @@ use quark_trace::{Record, TraceLog};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 13] = [
+const WORKLOADS: [(&str, Workload); 14] = [
     ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
     ("append_os_checked", append_checked),
     ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
@@ -35,6 +35,7 @@ const WORKLOADS: [(&str, Workload); 13] = [
     }),
     ("proof_made", proof_made),
     ("proof_checked", proof_checked),
+    ("prepare", prepare),
     ("select", |count, folder| search(folder, "stage = 'aggregation_round'", count / 160)),
     ("filter", |count, folder| search(folder, "payload.num_examples < 1006", few(count))),
     ("summary", |count, folder| summarise(count, folder, false)),
@@ -70,8 +71,33 @@ fn few(count: u64) -> u64 {
 
 /// The log that `benches/run.py` has made.
 fn bench_log(folder: &Path) -> TraceLog {
-    let store = open(&folder.display().to_string(), OpenOptions::default()).expect("a folder");
+    let setting = |name| std::env::var(name).unwrap_or_default();
+    let url = match setting("QUARK_TRACE_BENCH_STORE").as_str() {
+        "" | "file" => folder.display().to_string(),
+        "sqlite" => format!("sqlite:{}", folder.join("trace.db").display()),
+        _ => setting("QUARK_TRACE_BENCH_POSTGRES"),
+    };
+    let store = open(&url, OpenOptions::default()).expect("a store");
     TraceLog::new(store, "bench".parse().expect("a valid id"))
+}
+
+/// Not a measurement: makes the log of `events.py`, where there is none, with all of its indexes.
+fn prepare(count: u64, folder: &Path) -> Duration {
+    let log = bench_log(folder);
+    let stage = |number| if number % 160 == 159 { "aggregation_round" } else { "client_round" };
+    for from in (0..count).step_by(1000) {
+        let records: Vec<Record> = (from..count.min(from + 1000))
+            .map(|number| log.draft(stage(number), event(number).as_bytes()).expect("a record"))
+            .collect();
+        log.append_all(&records).expect("the batch is written");
+    }
+    log.store().close().expect("the log can be closed");
+    #[cfg(feature = "postgres")]
+    if let Ok(url) = std::env::var("QUARK_TRACE_BENCH_POSTGRES") {
+        let store = quark_trace::store::PostgresStore::new(&url).expect("a URL");
+        store.index(log.project()).expect("the numbers can be taken up");
+    }
+    Duration::ZERO
 }
 
 /// Reads the records that a filter of a log selects.

@@ -55,3 +55,23 @@ fn file_store_with_a_key() {
         })
     });
 }
+
+#[test]
+#[ignore = "ten thousand filters; the soak suite runs it"]
+fn filters_of_the_memory_store() {
+    let make = || -> conformance::Place {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        Box::new(move || store.clone())
+    };
+    conformance::run_filters(&make, 10_000);
+}
+
+#[test]
+#[ignore = "ten thousand filters; the soak suite runs it"]
+fn filters_of_the_file_store() {
+    let make = || -> conformance::Place {
+        let folder = folder();
+        Box::new(move || Arc::new(FileStore::new(&folder.0)))
+    };
+    conformance::run_filters(&make, 10_000);
+}

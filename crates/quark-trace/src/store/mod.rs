@@ -17,10 +17,14 @@ mod check;
 pub mod conformance;
 pub mod file;
 pub mod memory;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod narrow;
 mod open;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod schemas;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod spans;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

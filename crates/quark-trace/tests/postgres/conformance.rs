@@ -35,6 +35,16 @@ fn without_prepared_statements() {
     });
 }
 
+#[test]
+#[ignore = "ten thousand filters; the soak suite runs it"]
+fn filters() {
+    let make = || -> conformance::Place {
+        let schema = Schema::new();
+        Box::new(move || shared(schema.open()))
+    };
+    conformance::run_filters(&make, 10_000);
+}
+
 type Ledger = Vec<(u64, Vec<u8>, Option<Vec<u8>>)>;
 
 fn ledger(store: &dyn Store) -> Ledger {

@@ -1,10 +1,13 @@
 //! Stages, times, record ids and numbers are found by an index, and `indexed` says how far the last
 //! of them goes.
 
+use std::ops::ControlFlow;
+
 use postgres::Client;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::Kind;
-use quark_trace::store::{Commit, Durability, NewEntry, PostgresStore, Store};
+use quark_trace::core::query::{Filter, field};
+use quark_trace::store::{Commit, Durability, NewEntry, Plan, PostgresStore, Row, Select, Store};
 use quark_trace::verify::{Policy, verify};
 
 use crate::server::Schema;
@@ -88,4 +91,118 @@ fn handles_that_take_up_numbers_at_once_do_it_once() {
     let row = client.query_one("SELECT count(*) FROM qt_number", &[]).unwrap();
     assert_eq!(row.get::<_, i64>(0), 2 * RECORDS as i64);
     assert!(!verify(&schema.open(), &project, &Policy::default()).unwrap().is_tampered());
+}
+
+/// How many rows the store passes.
+fn passed(store: &PostgresStore, filter: &Filter) -> u64 {
+    let mut rows = 0;
+    let select = Select::Records;
+    let plan = Plan { select, filter: Some(filter), ..Plan::default() };
+    let scanned = store.scan(&"demo".parse().unwrap(), &plan, &mut |row| {
+        assert!(matches!(row, Row::Entry { .. }), "{row:?}");
+        rows += 1;
+        ControlFlow::Continue(())
+    });
+    scanned.unwrap();
+    rows
+}
+
+#[test]
+fn few_records_are_read() {
+    let schema = Schema::new();
+    let project = "demo".parse().unwrap();
+    let store = schema.open();
+    fill(&store, &project);
+    store.index(&project).unwrap();
+    for (text, rows) in [
+        ("stage = 'rare'", 120),
+        ("stage IN ('rare', 'none')", 120),
+        ("NOT stage != 'rare'", 120),
+        ("record_id = 'r3-77'", 1),
+        ("record_id IN ('r3-77', 'r4-78', 'x')", 2),
+        ("payload.loss < 0.05", 50),
+        ("NOT payload.loss >= 0.05", 50),
+        ("payload.deep.n = 7", 12),
+        ("payload.deep.n IN (7, 8) AND payload.loss < 0.05", 2),
+        ("payload.loss BETWEEN 3.5 AND 3.549 AND stage = 'usual'", 50),
+        ("payload.deep.n IN (7, 8) OR stage = 'rare'", 144),
+        ("timestamp = '2026-01-01T03:04:07Z'", 17),
+        // Reading so few records costs less than reading an index for a thousand.
+        ("stage = 'rare' AND timestamp < '2026-01-02'", 120),
+        ("stage = 'usual' AND payload.deep.n = 100", 12),
+        ("index > 11990", 10),
+        ("stage = 'none'", 0),
+    ] {
+        assert_eq!(passed(&store, &Filter::parse(text).unwrap()), rows, "{text}");
+    }
+    for text in ["stage != 'rare'", "payload.loss ~ '7'", "payload.loss IS NULL"] {
+        let all = RECORDS as u64;
+        assert_eq!(passed(&store, &Filter::parse(text).unwrap()), all, "{text}");
+    }
+}
+
+#[test]
+fn every_lookup_uses_an_index() {
+    let schema = Schema::new();
+    let project = "demo".parse().unwrap();
+    let store = schema.open();
+    fill(&store, &project);
+    store.index(&project).unwrap();
+    let mut client = schema.client();
+    // As every connection of the store is set up.
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    let mut seen = 0;
+    for analyzed in [false, true] {
+        client.batch_execute(if analyzed { "ANALYZE" } else { settings }).unwrap();
+        for statement in PostgresStore::statements() {
+            let (index, values) = match statement {
+                text if !text.starts_with("SELECT idx FROM") => continue,
+                text if text.contains("record_key") => ("qt_entry_record", "1, '{}', 9"),
+                text if text.contains("stage = ANY") => ("qt_entry_stage", "1, '{}', 9"),
+                text if text.contains("stage IS") => ("qt_entry_stage", "1, 9"),
+                text if text.contains("at_us >=") => ("qt_entry_time", "1, 1, 2, 9"),
+                text if text.contains("value >=") => ("qt_number_value", "1, 'a', 1, 2, 9"),
+                text if text.contains("value = ANY") => ("qt_number_value", "1, 'a', '{}', 9"),
+                _ => ("qt_number_value", "1, 9"),
+            };
+            client.batch_execute(&format!("PREPARE looked_up AS {statement}")).unwrap();
+            let plan = client.query(&format!("EXPLAIN EXECUTE looked_up({values})"), &[]).unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            let plan = plan.join("\n");
+            assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{statement}:\n{plan}");
+            client.batch_execute("DEALLOCATE looked_up").unwrap();
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 2 * 7);
+}
+
+#[test]
+fn nothing_in_a_filter_is_sql() {
+    let schema = Schema::new();
+    let project = "demo".parse().unwrap();
+    let store = schema.open();
+    let attempts = ["'; DROP TABLE qt_log; --", "' OR 1=1 --", "$1", "{a,b}", "\\x00", "E'\\n'"];
+    for attempt in attempts {
+        let name = attempt.replace('\\', "\\\\");
+        let line = format!(
+            "{{\"record_id\": \"{name}\", \"project_id\": \"demo\", \"stage\": \"{name}\", \
+             \"timestamp\": \"t\", \"payload\": {{\"{name}\": 1}}}}"
+        );
+        let entries = [NewEntry::new(Kind::Record, line.as_bytes())];
+        let commit = Commit { entries: &entries, expected: None, durability: Durability::Os };
+        store.append(&project, &commit).unwrap();
+    }
+    store.index(&project).unwrap();
+    for attempt in attempts {
+        for name in ["stage", "record_id"] {
+            assert_eq!(passed(&store, &field(name).unwrap().is(attempt)), 1, "{attempt}");
+        }
+        let quoted = format!("payload.\"{attempt}\" = ");
+        for (value, rows) in [(1, 1), (2, 0)] {
+            let filter = Filter::parse(&format!("{quoted}{value}")).unwrap();
+            assert_eq!(passed(&store, &filter), rows, "{attempt}");
+        }
+    }
+    assert!(!verify(&store, &project, &Policy::default()).unwrap().is_tampered());
 }

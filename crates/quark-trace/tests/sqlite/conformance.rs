@@ -24,6 +24,16 @@ fn with_a_key() {
 }
 
 #[test]
+#[ignore = "ten thousand filters; the soak suite runs it"]
+fn filters() {
+    let make = || -> conformance::Place {
+        let folder = Folder::new();
+        Box::new(move || shared(folder.open()))
+    };
+    conformance::run_filters(&make, 10_000);
+}
+
+#[test]
 fn the_same_operations_make_the_same_ledger_as_in_files() {
     let folder = Folder::new();
     let stores: [Arc<dyn Store>; 2] =

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod failures;
+mod filters;
 mod folder;
 mod schema;
 mod tampering;

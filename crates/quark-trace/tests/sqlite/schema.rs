@@ -24,16 +24,19 @@ fn filters_use_an_index() {
     let mut filters = 0;
     for statement in SqliteStore::statements() {
         let index = match statement {
-            text if text.contains("r.record_key = ?2") => {
+            text if text.contains("record_key = ?2") => {
                 "INDEX qt_record_key (log_id=? AND record_key=?)"
             }
-            text if text.contains("stage = ?2") => "INDEX qt_record_stage (log_id=? AND stage=?)",
+            text if text.contains("stage = ?2") || text.contains("stage IS NULL") => {
+                "INDEX qt_record_stage (log_id=? AND stage=?)"
+            }
             text if text.contains("at_us >= ?2") => {
                 "INDEX qt_record_time (log_id=? AND at_us>? AND at_us<?)"
             }
             text if text.contains("value >= ?3") => "(log_id=? AND path=? AND value>? AND value<?)",
             text if text.contains("numbers IS NULL") => "INDEX qt_record_unnumbered (log_id=?)",
             text if text.contains("e.kind = 'schema'") => "INDEX qt_entry_schema (log_id=?",
+            text if text.contains("e.idx < ?3") => "PRIMARY KEY (log_id=? AND idx>? AND idx<?)",
             text if text.contains("e.kind IN ('sheet'") => "INDEX qt_entry_sheet (log_id=?",
             _ => continue,
         };
@@ -47,7 +50,7 @@ fn filters_use_an_index() {
         let scans = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
         assert!(!steps.iter().any(scans), "{statement}: {steps:?}");
     }
-    assert_eq!(filters, 9);
+    assert_eq!(filters, 11);
 }
 
 #[test]

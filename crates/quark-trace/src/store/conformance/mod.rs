@@ -22,8 +22,10 @@ use quark_trace_core::ledger::{CompactRange, Kind, merkle::leaf_hash};
 use super::{Appended, Commit, Durability, NewEntry, Plan, Row, Select, Store};
 use crate::error::Result;
 
+mod agreement;
 mod batches;
 mod filters;
+mod generated;
 mod model;
 mod objects;
 mod projects;
@@ -53,6 +55,16 @@ pub fn run(make: &dyn Fn() -> Place) {
     model::run(make);
 }
 
+/// Asks `count` generated filters about generated records, a few hundred of which [`run`] asks too.
+///
+/// # Panics
+///
+/// When the store leaves out a record that a filter selects; the message has the smallest log and
+/// filter for which it does.
+pub fn run_filters(make: &dyn Fn() -> Place, count: u32) {
+    agreement::run(&make(), count);
+}
+
 type Test = fn(&Place);
 
 const TESTS: &[(&str, Test)] = &[
@@ -71,6 +83,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a scan keeps to its plan", scans::plans),
     ("a scan ends where its plan does", scans::bounds),
     ("a scan passes what its filter selects", filters::selected),
+    ("generated filters select what they do anywhere", |place| agreement::run(place, 400)),
     ("a sink breaks off", scans::break_off),
     ("a sink may call the store", scans::nested),
     ("the schemas in force are known", schemas::in_force),

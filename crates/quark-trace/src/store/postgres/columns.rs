@@ -50,7 +50,12 @@ fn stage(field: &Field<'_>) -> Option<String> {
         Field::Text(text) => String::from_utf8(text.to_wtf8().into_owned()).ok()?,
         Field::Other(_) => field.to_str().into_owned(),
     };
-    (stage.len() <= STAGE_LIMIT && !stage.contains('\0')).then_some(stage)
+    is_kept(&stage).then_some(stage)
+}
+
+/// Whether the column of stages holds this one.
+pub(super) fn is_kept(stage: &str) -> bool {
+    stage.len() <= STAGE_LIMIT && !stage.contains('\0')
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! | `queue`, `open_log` | callers that share a commit; one log as it is written | this file |
 //! | `admit`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
 //! | `trust`, `seal`, `numbers` | what is believed of a log; checkpoints; the index of numbers | open_log |
+//! | `filter`, `candidates` | what a filter asks of the columns; the entries that they find | scan |
 //! | `head`, `scan`, `check` | reading; comparing what is derived with the bytes | this file |
 //!
 //! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
@@ -30,11 +31,13 @@ use crate::keys::Keyring;
 
 mod address;
 mod admit;
+mod candidates;
 mod check;
 mod columns;
 mod connection;
 mod edge;
 mod fault;
+mod filter;
 mod head;
 mod migrations;
 mod numbers;

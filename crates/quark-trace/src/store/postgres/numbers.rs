@@ -67,8 +67,8 @@ fn of_payload(payload: &[u8]) -> BTreeMap<String, f64> {
             Ok(Some(Event::Number(number))) if named => {
                 numbers.insert(path.clone(), nearest(number));
             }
-            Ok(Some(Event::String(text))) if key.raw == b"$numberDouble" => {
-                let value = match text.raw {
+            Ok(Some(Event::String(text))) if key.to_wtf8().as_ref() == b"$numberDouble" => {
+                let value = match text.to_wtf8().as_ref() {
                     b"NaN" => Some(f64::NAN),
                     b"Infinity" => Some(f64::INFINITY),
                     b"-Infinity" => Some(f64::NEG_INFINITY),
@@ -86,13 +86,22 @@ fn of_payload(payload: &[u8]) -> BTreeMap<String, f64> {
     numbers
 }
 
+/// The path of the member that these names lead to; `None` where its numbers are not kept.
+pub(super) fn path(names: &[&str]) -> Option<String> {
+    let mut path = String::new();
+    let kept = names.iter().all(|name| push_name(&mut path, name));
+    (kept && names.len() <= DEPTH_LIMIT).then_some(path)
+}
+
 /// Appends a name to a path; `false` when no column could hold the result.
 fn push(path: &mut String, key: Text<'_>) -> bool {
+    std::str::from_utf8(&key.to_wtf8()).is_ok_and(|name| push_name(path, name))
+}
+
+fn push_name(path: &mut String, name: &str) -> bool {
     if !path.is_empty() {
         path.push('.');
     }
-    let name = key.to_wtf8();
-    let Ok(name) = std::str::from_utf8(&name) else { return false };
     for character in name.chars() {
         if matches!(character, '.' | '\\') {
             path.push('\\');

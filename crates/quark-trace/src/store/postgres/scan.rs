@@ -14,7 +14,8 @@ use super::edge::digests;
 use super::fault::{Fault, Moment};
 use super::migrations::Schema;
 use super::row::value;
-use super::{Place as Database, head, statements as sql};
+use super::{Place as Database, candidates, head, statements as sql};
+use crate::store::spans::Spans;
 use crate::store::{Place, Plan, Row, Select};
 
 /// Rows that are asked for at once: few at first, for those who break off soon.
@@ -63,6 +64,24 @@ fn scan_part(
     plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
+    let mut each = |stored: &StoredEntry<'_>| {
+        if plan.ends_before(stored.index) {
+            return ControlFlow::Break(());
+        }
+        let wanted = plan.select != Select::Records
+            || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
+        if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
+    };
+    let log_id = log_id(project);
+    if let Some(filter) = plan.filter.filter(|_| plan.select == Select::Records)
+        && let Some(log) = head::read(connection, project)?.and_then(|log| log.found)
+        && log.log_id == log_id
+    {
+        let size = u64::try_from(log.size).unwrap_or_default();
+        let until = plan.until.map_or(size, |until| until.min(size));
+        let spans = candidates::find(connection, &log, filter, plan.from..until)?;
+        return each_of(connection, log_id, &spans, &mut each);
+    }
     let text = match plan.select {
         Select::Sheets => sql::SHEETS_PAGE,
         Select::Schemas => sql::SCHEMAS_PAGE,
@@ -70,17 +89,35 @@ fn scan_part(
     };
     let mut page = Page::first(plan.from);
     loop {
-        let flow = page.read(connection, text, log_id(project), |stored| {
-            if plan.ends_before(stored.index) {
-                return ControlFlow::Break(());
-            }
-            let wanted = plan.select != Select::Records
-                || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
-            if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
-        })?;
+        let flow = page.read(connection, text, log_id, &mut each)?;
         if flow.is_break() || page.is_last {
             return Ok(());
         }
+    }
+}
+
+/// Passes the entries of these spans to `each`, until it breaks off.
+fn each_of(
+    connection: &mut Connection,
+    log_id: i64,
+    spans: &Spans,
+    each: &mut dyn FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
+) -> Result<(), Fault> {
+    let mut indexes = spans.iter().flatten().map(|index| index as i64);
+    let mut limit = FIRST_PAGE;
+    loop {
+        let some: Vec<i64> = indexes.by_ref().take(limit as usize).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&some, Type::INT8_ARRAY)];
+        let mut rows = connection.stream(sql::SOME, &values).map_err(before)?;
+        while let Some(row) = rows.next().map_err(before)? {
+            if each(&StoredEntry::of(&row)?).is_break() {
+                return Ok(());
+            }
+        }
+        limit = (limit * 2).min(LARGEST_PAGE);
     }
 }
 
@@ -140,24 +177,11 @@ impl Page {
         let mut rows = connection.stream(text, &values).map_err(before)?;
         let mut count = 0;
         while let Some(row) = rows.next().map_err(before)? {
-            let index: i64 = value(&row, 0)?;
-            let stored = StoredEntry {
-                index: index as u64,
-                line: value(&row, 1)?,
-                leaf_hash: value(&row, 2)?,
-                object_digest: value(&row, 3)?,
-                kind: value(&row, 4)?,
-                record_key: value(&row, 5)?,
-                stage: value(&row, 6)?,
-                at_us: value(&row, 7)?,
-                object: value(&row, 8)?,
-                erased_by: value(&row, 9)?,
-            };
-            if each(&stored).is_break() {
+            if each(&StoredEntry::of(&row)?).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             count += 1;
-            self.next = index.saturating_add(1);
+            self.next = value::<i64>(&row, 0)?.saturating_add(1);
         }
         self.is_last = count < limit;
         self.limit = (limit * 2).min(LARGEST_PAGE);
@@ -166,6 +190,21 @@ impl Page {
 }
 
 impl<'a> StoredEntry<'a> {
+    fn of(row: &'a postgres::Row) -> Result<Self, Fault> {
+        Ok(Self {
+            index: value::<i64>(row, 0)? as u64,
+            line: value(row, 1)?,
+            leaf_hash: value(row, 2)?,
+            object_digest: value(row, 3)?,
+            kind: value(row, 4)?,
+            record_key: value(row, 5)?,
+            stage: value(row, 6)?,
+            at_us: value(row, 7)?,
+            object: value(row, 8)?,
+            erased_by: value(row, 9)?,
+        })
+    }
+
     fn row(&self) -> Row<'a> {
         Row::Entry {
             index: self.index,

@@ -165,6 +165,12 @@ pub(super) const PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.k
      FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
      WHERE e.log_id = $1 AND e.idx >= $2 ORDER BY e.idx LIMIT $3";
 
+/// These entries with their objects.
+pub(super) const SOME: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
+     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
+     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     WHERE e.log_id = $1 AND e.idx = ANY ($2::int8[]) ORDER BY e.idx";
+
 /// The same of fact sheets alone.
 pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
@@ -212,6 +218,34 @@ pub(super) const TAKE_UP: &str = "WITH moved AS (\
 pub(super) const NUMBERS: &str = "SELECT idx, path, value FROM qt_number \
      WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx, path";
 
+/// Records of some ids, by their keys.
+pub(super) const BY_KEY: &str = "SELECT idx FROM qt_entry \
+     WHERE log_id = $1 AND record_key = ANY ($2::bytea[]) LIMIT $3";
+
+/// Records of some stages.
+pub(super) const BY_STAGE: &str = "SELECT idx FROM qt_entry \
+     WHERE log_id = $1 AND stage = ANY ($2::text[]) LIMIT $3";
+
+/// Records whose stage the column cannot hold.
+pub(super) const UNSTAGED: &str =
+    "SELECT idx FROM qt_entry WHERE log_id = $1 AND stage IS NULL LIMIT $2";
+
+/// Records of a span of time, in microseconds since 1970.
+pub(super) const BY_TIME: &str = "SELECT idx FROM qt_entry \
+     WHERE log_id = $1 AND at_us >= $2 AND at_us <= $3 LIMIT $4";
+
+/// Records in whose payload the number at a path is in a span.
+pub(super) const BY_NUMBER: &str = "SELECT idx FROM qt_number \
+     WHERE log_id = $1 AND path = $2 AND value >= $3 AND value <= $4 LIMIT $5";
+
+/// Records in whose payload the number at a path is one of these.
+pub(super) const BY_NUMBERS: &str = "SELECT idx FROM qt_number \
+     WHERE log_id = $1 AND path = $2 AND value = ANY ($3::float8[]) LIMIT $4";
+
+/// Records with more numbers than are kept, which have to be read.
+pub(super) const UNNUMBERED: &str =
+    "SELECT idx FROM qt_number WHERE log_id = $1 AND path = '' LIMIT $2";
+
 /// Every statement that can be prepared on its own.
 pub(super) const ALL: &[&str] = &[
     MIGRATIONS,
@@ -245,4 +279,12 @@ pub(super) const ALL: &[&str] = &[
     INDEXED,
     TAKE_UP,
     NUMBERS,
+    SOME,
+    BY_KEY,
+    BY_STAGE,
+    UNSTAGED,
+    BY_TIME,
+    BY_NUMBER,
+    BY_NUMBERS,
+    UNNUMBERED,
 ];

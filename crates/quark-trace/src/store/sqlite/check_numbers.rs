@@ -78,7 +78,7 @@ impl Numbers {
         })?;
         let mut missing = BTreeSet::new();
         let from = span as u64 * self.width;
-        let mut entries = connection.prepare(sql::UNINDEXED)?;
+        let mut entries = connection.prepare(sql::SPAN)?;
         let end = i64::try_from((from + self.width).min(self.indexed)).unwrap_or(i64::MAX);
         let mut found = entries.query((log_id, from as i64, end))?;
         while let Some(row) = found.next()? {

@@ -9,7 +9,7 @@ use quark_trace_core::record::{Field, View, non_finite};
 use quark_trace_core::time::microseconds;
 
 /// Longest stage, and longest path of a number, that is kept; an index holds no text of any length.
-const TEXT_LIMIT: usize = 200;
+pub(super) const TEXT_LIMIT: usize = 200;
 /// Most numbers of one record that are kept; of a record with more none is.
 const NUMBERS_LIMIT: usize = 256;
 
@@ -68,7 +68,8 @@ fn stage(field: &Field<'_>) -> Option<String> {
     is_kept(&stage).then_some(stage)
 }
 
-fn is_kept(text: &str) -> bool {
+/// Whether a column holds a text.
+pub(super) fn is_kept(text: &str) -> bool {
     text.len() <= TEXT_LIMIT && !text.contains('\0')
 }
 

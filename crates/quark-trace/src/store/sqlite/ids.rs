@@ -127,7 +127,7 @@ impl Tail {
         if self.to == size {
             return Ok(());
         }
-        let mut statement = connection.prepare_cached(sql::UNINDEXED)?;
+        let mut statement = connection.prepare_cached(sql::SPAN)?;
         let mut rows = statement.query((log_id, self.to as i64, size as i64))?;
         while let Some(row) = rows.next()? {
             let index: i64 = row.get(0)?;

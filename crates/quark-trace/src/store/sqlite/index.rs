@@ -41,7 +41,7 @@ pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<O
         return Ok(None);
     };
     let to = size.min(indexed.saturating_add(limit));
-    let mut entries = connection.prepare_cached(sql::UNINDEXED)?;
+    let mut entries = connection.prepare_cached(sql::SPAN)?;
     let mut insert_record = connection.prepare_cached(sql::INSERT_RECORD)?;
     let mut insert_number = connection.prepare_cached(sql::INSERT_NUMBER)?;
     let mut rows = entries.query((log_id, indexed, to))?;

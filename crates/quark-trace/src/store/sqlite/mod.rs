@@ -10,7 +10,7 @@
 //! | `disk` | flushing together | this file |
 //! | `shared`, `background` | what a store and its thread share; the thread that flushes, seals and derives | this file |
 //! | `seal`, `index` | checkpoints; columns and numbers for queries | background |
-//! | `head`, `scan` | reading | this file |
+//! | `head`, `scan`, `filter`, `candidates` | reading; what a filter asks the columns | this file |
 //! | `check`, `check_log`, `check_records`, `check_numbers` | comparing what is derived with the bytes | scan |
 //!
 //! What it relies on: the locks of a local file system, and that a write-ahead log which was flushed
@@ -30,6 +30,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
 mod background;
+mod candidates;
 mod check;
 mod check_log;
 mod check_numbers;
@@ -39,6 +40,7 @@ mod connection;
 mod disk;
 mod edge;
 mod fault;
+mod filter;
 mod head;
 mod ids;
 mod index;
@@ -124,26 +126,24 @@ impl SqliteStore {
     /// Signs checkpoints with this key.
     #[must_use]
     pub fn with_keys(self, keys: Keyring) -> Self {
-        Self::of(self.place(), Some(keys), self.shared.read_only)
+        Self::of(self.place(self.shared.place.patience), Some(keys), self.shared.read_only)
     }
 
     /// Refuses every write.
     #[must_use]
     pub fn read_only(self) -> Self {
-        Self::of(self.place(), self.shared.keys.clone(), true)
+        Self::of(self.place(self.shared.place.patience), self.shared.keys.clone(), true)
     }
 
     /// Waits this long for other processes, 10 seconds unless given.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
-        let known = &self.shared.place;
-        let place = Place::new(known.path.clone(), known.url.clone(), patience);
-        Self::of(place, self.shared.keys.clone(), self.shared.read_only)
+        Self::of(self.place(patience), self.shared.keys.clone(), self.shared.read_only)
     }
 
-    fn place(&self) -> Place {
+    fn place(&self, patience: Duration) -> Place {
         let place = &self.shared.place;
-        Place::new(place.path.clone(), place.url.clone(), place.patience)
+        Place::new(place.path.clone(), place.url.clone(), patience)
     }
 
     /// The SQL that this store sends, but for the making of its tables: for those who review it,

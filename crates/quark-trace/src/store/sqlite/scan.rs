@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{Digest, Entry};
-use rusqlite::Connection;
+use rusqlite::{Connection, Rows};
 
 use super::check::Check;
 use super::columns::log_id;
 use super::connection::{Place as Database, roll_back};
 use super::fault::Fault;
-use super::{head, statements as sql};
+use super::{candidates, head, statements as sql};
+use crate::store::spans::Spans;
 use crate::store::{Place, Plan, Row, Select};
 
 pub(super) type Sink<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
@@ -59,7 +60,7 @@ fn scan_part(
         Select::Schemas => sql::SCHEMAS,
         Select::All | Select::Records => sql::ENTRIES,
     };
-    each_entry(connection, text, log_id(project), plan.from, &mut |stored| {
+    let mut each = |stored: &StoredEntry<'_>| {
         if plan.ends_before(stored.index) {
             return Ok(ControlFlow::Break(()));
         }
@@ -69,8 +70,18 @@ fn scan_part(
             return Ok(ControlFlow::Continue(()));
         }
         Ok(sink(stored.row(entry.as_ref())))
-    })
-    .map(drop)
+    };
+    let log_id = log_id(project);
+    if let Some(filter) = plan.filter.filter(|_| plan.select == Select::Records)
+        && let Some(log) = head::read(connection, project)?.and_then(|log| log.found)
+        && log.log_id == log_id
+    {
+        let size = u64::try_from(log.size).unwrap_or_default();
+        let until = plan.until.map_or(size, |until| until.min(size));
+        let spans = candidates::find(connection, &log, filter, plan.from..until)?;
+        return each_of(connection, log_id, &spans, &mut each);
+    }
+    each_entry(connection, text, log_id, plan.from, &mut each).map(drop)
 }
 
 fn scan_all(connection: &Connection, project: &ProjectId, sink: Sink<'_>) -> Result<(), Fault> {
@@ -102,7 +113,27 @@ pub(super) fn each_entry(
 ) -> Result<ControlFlow<()>, Fault> {
     let Ok(from) = i64::try_from(from) else { return Ok(ControlFlow::Continue(())) };
     let mut statement = connection.prepare_cached(text)?;
-    let mut rows = statement.query((log_id, from))?;
+    each_row(statement.query((log_id, from))?, each)
+}
+
+/// Passes the entries of these spans to `each`, until it breaks off.
+fn each_of(
+    connection: &Connection,
+    log_id: i64,
+    spans: &Spans,
+    each: Each<'_>,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(sql::SPAN)?;
+    for span in spans.iter() {
+        let (from, until) = (span.start as i64, span.end as i64);
+        if each_row(statement.query((log_id, from, until))?, each)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn each_row(mut rows: Rows<'_>, each: Each<'_>) -> Result<ControlFlow<()>, Fault> {
     while let Some(row) = rows.next()? {
         let blob = |at| row.get_ref(at).and_then(|value| Ok(value.as_blob_or_null()?));
         let stored = StoredEntry {

@@ -132,8 +132,8 @@ pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e INDEXED BY qt_ent
      LEFT JOIN qt_object o ON o.object_id = e.object_id \
      WHERE e.log_id = ?1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
 
-/// Records of which no columns were derived yet.
-pub(super) const UNINDEXED: &str = concat!(entries!(""), "AND e.idx < ?3 ORDER BY e.idx");
+/// Entries of a span with their objects.
+pub(super) const SPAN: &str = concat!(entries!(""), "AND e.idx < ?3 ORDER BY e.idx");
 
 pub(super) const INSERT_RECORD: &str = "INSERT INTO qt_record \
      (log_id, idx, record_key, stage, at_us, numbers) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -162,20 +162,29 @@ pub(super) const CHECKPOINTS: &str =
 /// Whether every index has what its table has, and no page is damaged.
 pub(super) const SOUND: &str = "PRAGMA integrity_check(20)";
 
+/// Records of an id, by its key.
+pub(super) const BY_KEY: &str =
+    "SELECT idx FROM qt_record WHERE log_id = ?1 AND record_key = ?2 LIMIT ?3";
+
 /// Records of a stage.
 pub(super) const BY_STAGE: &str =
-    "SELECT idx FROM qt_record WHERE log_id = ?1 AND stage = ?2 ORDER BY idx";
+    "SELECT idx FROM qt_record WHERE log_id = ?1 AND stage = ?2 LIMIT ?3";
 
-/// Records of a span of time, in microseconds since 1970; `?3` itself is outside.
-pub(super) const BY_TIME: &str =
-    "SELECT idx FROM qt_record WHERE log_id = ?1 AND at_us >= ?2 AND at_us < ?3";
+/// Records whose stage the column cannot hold.
+pub(super) const UNSTAGED: &str =
+    "SELECT idx FROM qt_record WHERE log_id = ?1 AND stage IS NULL LIMIT ?2";
+
+/// Records of a span of time, in microseconds since 1970.
+pub(super) const BY_TIME: &str = "SELECT idx FROM qt_record \
+     WHERE log_id = ?1 AND at_us >= ?2 AND at_us <= ?3 LIMIT ?4";
 
 /// Records in whose payload the number at `?2` (a JSON Pointer) is in a span.
-pub(super) const BY_NUMBER: &str =
-    "SELECT idx FROM qt_number WHERE log_id = ?1 AND path = ?2 AND value >= ?3 AND value <= ?4";
+pub(super) const BY_NUMBER: &str = "SELECT idx FROM qt_number \
+     WHERE log_id = ?1 AND path = ?2 AND value >= ?3 AND value <= ?4 LIMIT ?5";
 
 /// Records with more numbers than are kept, which have to be read.
-pub(super) const UNNUMBERED: &str = "SELECT idx FROM qt_record INDEXED BY qt_record_unnumbered WHERE log_id = ?1 AND numbers IS NULL ORDER BY idx";
+pub(super) const UNNUMBERED: &str = "SELECT idx FROM qt_record INDEXED BY qt_record_unnumbered \
+     WHERE log_id = ?1 AND numbers IS NULL LIMIT ?2";
 
 /// Every statement that can be prepared on its own.
 pub(super) const ALL: &[&str] = &[
@@ -211,7 +220,7 @@ pub(super) const ALL: &[&str] = &[
     SCHEMAS,
     SCHEMAS_UNTIL,
     SHEET,
-    UNINDEXED,
+    SPAN,
     INSERT_RECORD,
     INSERT_NUMBER,
     INDEXED,
@@ -221,7 +230,9 @@ pub(super) const ALL: &[&str] = &[
     ALL_TILES,
     CHECKPOINTS,
     SOUND,
+    BY_KEY,
     BY_STAGE,
+    UNSTAGED,
     BY_TIME,
     BY_NUMBER,
     UNNUMBERED,
