@@ -6,6 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`columns`] | records as typed columns |
 //! | [`ids`] | project ids and stages, parsed once at the border |
 //! | [`json`] | reading what the original wrote, writing what anyone can read |
 //! | [`payload`], [`record`] | what a caller logs, and the one-line record object |
@@ -18,6 +19,7 @@
 //! | [`visible`] | text from outside, safe to show |
 #![forbid(unsafe_code)]
 
+pub mod columns;
 pub mod ids;
 pub mod json;
 pub mod ledger;
