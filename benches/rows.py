@@ -138,6 +138,10 @@ ROWS = (
     Row("history, every payload made a dict", "s", (
         ours("payloads"), seed("payloads"), by_hand("orjson.loads of each line", "payloads")),
         target=2.0),
+    Row("history as typed columns", "s", (
+        ours("columns"), *in_databases("columns")),
+        target=0.4),
+    Row("history as a polars frame", "s", (ours("frame"), polars("frame"))),
     Row("records of one stage, 0.6 % of all", "s", (
         rust("select"), ours("select"), seed("select"), by_hand("orjson.loads of each line", "select"),
         duckdb("select"), polars("select"), jq("select"), sqlite("scan", "select_scan"),

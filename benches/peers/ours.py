@@ -89,9 +89,18 @@ def payloads(count: int, folder: Path) -> float:
 
 def select(count: int, folder: Path) -> float:
     def rare() -> None:
-        hits = [record for record in resumed(folder).history() if record.stage == RARE_STAGE]
+        hits = list(resumed(folder).query(stage=RARE_STAGE))
         measure.expect(len(hits), rare_events(count))
     return measure.timed(rare)
+
+
+def columns(count: int, folder: Path) -> float:
+    return measure.timed(
+        lambda: measure.expect(resumed(folder).query().to_arrow().num_rows, count))
+
+
+def frame(count: int, folder: Path) -> float:
+    return measure.timed(lambda: measure.expect(len(resumed(folder).query().to_polars()), count))
 
 
 def summary(count: int, folder: Path) -> float:
@@ -126,7 +135,7 @@ if __name__ == "__main__":
         "append_100_a_sync": lambda count, folder: append_and_flush(folder, count, 100),
         "append_1000_a_sync": lambda count, folder: append_and_flush(folder, count, 1000),
         "prepare": prepare, "open_and_append": open_and_append, "history": history,
-        "payloads": payloads, "select": select, "summary": summary,
-        "summary_kept": summary_kept, "verify": verify,
+        "payloads": payloads, "columns": columns, "frame": frame, "select": select,
+        "summary": summary, "summary_kept": summary_kept, "verify": verify,
         "import_package": lambda count, folder: IMPORTED_S,
     })

@@ -38,5 +38,14 @@ def summary(count: int, folder: Path) -> float:
     return measure.timed(stages)
 
 
+def frame(count: int, folder: Path) -> float:
+    def flat() -> None:
+        lines = polars.scan_ndjson(folder / f"{PROJECT}_trace_log.jsonl", schema=SCHEMA)
+        times = polars.col("timestamp").str.to_datetime(time_zone="UTC")
+        measure.expect(len(lines.unnest("payload").with_columns(times).collect()), count)
+    return measure.timed(flat)
+
+
 if __name__ == "__main__":
-    measure.main({"select": select, "filter": filtered, "summary": summary})
+    measure.main({"select": select, "filter": filtered, "summary": summary,
+                  "frame": frame})

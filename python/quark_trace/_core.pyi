@@ -8,7 +8,9 @@ from typing_extensions import disjoint_base
 
 __all__ = [
     "Log",
+    "Search",
     "Store",
+    "Table",
     "TraceRecord",
     "__version__",
     "after_fork_in_child",
@@ -23,6 +25,8 @@ __all__ = [
     "record_from_line",
     "record_line",
     "schemas_in_force",
+    "search",
+    "search_records",
     "sheet_template",
     "stage_coverage",
     "stage_vocabulary",
@@ -84,6 +88,13 @@ def infer_schema(log: Log, stage: str) -> str:
 
 def broken_schemas(log: Log) -> str:
     """Records that break the schemas of their time, as JSON."""
+def search(log: Log, parts: dict[str, Any]) -> Search:
+    """A query over the log of a project."""
+
+def search_records(
+    project_id: str, records: list[TraceRecord], parts: dict[str, Any]
+) -> Search:
+    """A query over records that a backend without a ledger has given."""
 
 @disjoint_base
 class TraceRecord:
@@ -205,3 +216,43 @@ class Log:
 
     def prove(self, /, record_id: str) -> tuple[int, str, str] | None:
         """The proof of a record's entry: `(index, entry, proof)`."""
+
+@final
+class Search:
+    """A query, ready to be asked; each method asks anew."""
+
+    @property
+    def limit(self) -> int | None:
+        """How many records at most."""
+
+    def page(
+        self, /, size: int, seen: int, after: str | None
+    ) -> tuple[list[TraceRecord], str | None]:
+        """The next records behind `after` and where more begin."""
+
+    def count(self, /) -> int:
+        """How many records there are; the limit is taken into account."""
+
+    def columns(self, /, names: list[str] | None = None) -> Table:
+        """The records as typed columns: all of them, or those that are named."""
+
+    def group(
+        self, /, by: list[str], of: list[str]
+    ) -> list[tuple[list[Any], int, list[dict[str, Any]]]]:
+        """Groups that are alike in `by`: `[(values, records, [statistics of each])]`."""
+
+@final
+class Table:
+    """Records as typed columns. Any reader of Arrow takes it; none is needed to make it."""
+
+    def __arrow_c_stream__(self, /, requested_schema: object = None) -> object:
+        """A stream of record batches, as the Arrow PyCapsule interface has it."""
+
+    def __arrow_c_schema__(self, /) -> object:
+        """The schema, as the Arrow PyCapsule interface has it."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def num_rows(self) -> int: ...
+    def __len__(self, /) -> int: ...

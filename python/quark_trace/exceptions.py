@@ -202,6 +202,10 @@ class IntegrityError(BackendWriteError, BackendReadError):
         Exception.__init__(self, reason)
 
 
+class QueryError(QuarkLensError, ValueError):
+    """A query cannot be understood or answered; the message points at the place."""
+
+
 class NodeVerificationError(QuarkLensError):
     """The node could not be verified against the registry."""
 
@@ -256,6 +260,8 @@ def _choose(kind: str, message: str, doing: str, subject: str | None) -> QuarkLe
             return FactSheetValidationError(message)
         case "immutable_field":
             return ImmutableFieldError(subject or "")
+        case "query":
+            return QueryError(message)
         case "empty_amendment":
             return InvalidAmendmentError()
         case "unknown_field" | "amendment":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from quark_trace.exceptions import BackendError, FactSheetAlreadyExistsError
 from quark_trace.fact_sheet.fact_sheet import FactSheet
@@ -13,6 +14,11 @@ from quark_trace.stages import Stages
 from quark_trace.trace.backends.base import StorageBackend
 from quark_trace.trace.record import TraceRecord
 from quark_trace.trace.trace_log import _MISSING, TraceLog
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from quark_trace.query import Query
 
 
 class Project:
@@ -98,7 +104,7 @@ class Project:
         return self._tracer.log(stage, **payload)
 
     def history(self, *, strict: bool = True) -> list[TraceRecord]:
-        """Read all records, in the order of the log.
+        """Read all records, in the order of the log; ``query`` reads some, or a data frame.
 
         :param strict: whether a stored line that is no record raises
             ``RecordCorruptedError`` (which carries the others), or is left out.
@@ -108,6 +114,70 @@ class Project:
             return self._tracer.load_all()
         records: list[TraceRecord] = native(self.project_id).load_all(False)
         return records
+
+    def query(
+        self,
+        query: str = "",
+        *,
+        stage: str | Iterable[str] | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        where: Mapping[str, Any] | None = None,
+        order: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        as_of: int | datetime | str | None = None,
+    ) -> Query:
+        """Select records: iterate over them, or take them as a data frame, or count them.
+
+        ::
+
+            for record in project.query("payload.loss < 0.3", stage="client_round", limit=50):
+                print(record.payload["loss"])
+            frame = project.query().to_pandas()
+
+        :param query: a filter, and ORDER BY and LIMIT if wanted: ``"payload.loss < 0.3 AND NOT
+            payload.site IN ('a', 'b') ORDER BY timestamp DESC"``.
+        :param stage: only this stage, or any of several.
+        :param since: only from this time on; a time without a zone is taken as UTC.
+        :param until: only before this time.
+        :param where: values of fields, such as ``{"payload.site": "a", "payload.round": [1, 2]}``:
+            equal, any of a list, or ``None`` for null.
+        :param order: what stands behind ORDER BY, or a list of that; the order of the log unless
+            given.
+        :param limit: how many records at most.
+        :param after: the ``cursor`` of the same query, to go on where its limit ended it.
+        :param as_of: the log as it was: up to the entry with this index, or before the first record
+            of a later time, or as a checkpoint (its whole text) covers it.
+        :raises QueryError: the query cannot be understood; the message points at the place.
+        """
+        # Imported here, so that a program that only logs does not wait for it.
+        from quark_trace.query import make
+
+        return make(
+            self.project_id,
+            self._tracer.backend,
+            query,
+            stage=stage,
+            since=since,
+            until=until,
+            where=where,
+            order=order,
+            limit=limit,
+            after=after,
+            as_of=as_of,
+        )
+
+    def aggregate(
+        self, of: str | Iterable[str] = (), *, by: str | Iterable[str] = (), query: str = ""
+    ) -> list[dict[str, Any]]:
+        """Count records and numbers in groups: ``query(query).aggregate(of, by=by)``.
+
+        ::
+
+            project.aggregate("payload.loss", by=["stage", "payload.round"])
+        """
+        return self.query(query).aggregate(of, by=by)
 
     def summary(self) -> dict[str, Any]:
         """Count the records by stage, and say what the project is about."""

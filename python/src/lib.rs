@@ -6,15 +6,19 @@
 use pyo3::prelude::*;
 
 mod arguments;
+mod arrow;
 mod collector;
 mod decode;
 mod encode;
 mod errors;
+mod filters;
 mod fork;
+mod listed;
 mod log;
 mod numbers;
 mod python;
 mod record;
+mod search;
 mod sheet;
 mod stages;
 mod store;
@@ -28,11 +32,15 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use crate::arrow::Table;
+    #[pymodule_export]
     use crate::fork::{after_fork_in_child, after_fork_in_parent, before_fork, told_of_forks};
     #[pymodule_export]
     use crate::log::Log;
     #[pymodule_export]
     use crate::record::{TraceRecord, record_from_line, record_line};
+    #[pymodule_export]
+    use crate::search::{Search, search, search_records};
     #[pymodule_export]
     use crate::sheet::{amend_sheet, check_content, parse_sheet, read_sheet, sheet_template};
     #[pymodule_export]

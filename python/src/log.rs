@@ -61,6 +61,12 @@ impl Log {
         Ok(fresh)
     }
 
+    /// The log of this process, for reading.
+    pub fn trace_log(&self, py: Python<'_>) -> PyResult<TraceLog> {
+        let open = self.open().map_err(|error| self.raise(py, &error, Doing::Reading))?;
+        Ok(open.log.clone())
+    }
+
     fn raise(&self, py: Python<'_>, error: &Error, doing: Doing) -> PyErr {
         exception(py, error, doing, self.project.as_str())
     }

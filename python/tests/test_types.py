@@ -24,6 +24,11 @@ with Project.open("sheet.yaml", JsonBackend("traces/", durability="sync")) as pr
     payload: dict[str, object] = record.payload
     code: object = project.verify("L2")["exit_code"]
     proof: str = project.prove(record)
+    found = project.query("payload.loss < 0.3", stage=["a", "b"], where={"payload.a": [1, None]})
+    losses: list[object] = [one.payload["loss"] for one in found]
+    cursor: str | None = found.cursor
+    means: list[dict[str, object]] = project.aggregate("payload.loss", by=["stage"])
+    rows: int = found.to_arrow(["stage"]).num_rows
 
 
 class Own(StorageBackend):

@@ -68,6 +68,16 @@ impl Dense {
         Self { values, present: Some(vec![false; rows]) }
     }
 
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        match &self.values {
+            Values::Bool(values) => values.len(),
+            Values::Integer(values) | Values::Time(values) => values.len(),
+            Values::Float(values) => values.len(),
+            Values::Text { offsets, .. } => offsets.len().saturating_sub(1),
+        }
+    }
+
     /// Whether a row has a value.
     pub fn is_present(&self, row: usize) -> bool {
         self.present.as_ref().is_none_or(|present| present.get(row) == Some(&true))

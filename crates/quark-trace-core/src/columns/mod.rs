@@ -171,16 +171,20 @@ impl Columns {
         &self.chunks
     }
 
-    /// The columns of one part under the headings of all, ready to be written.
-    pub fn part(&self, at: usize) -> Vec<Dense> {
-        let Some(chunk) = self.chunks.get(at) else { return Vec::new() };
-        let known: HashMap<&str, &Column> =
-            chunk.columns().iter().map(|column| (column.name.as_str(), column)).collect();
-        let of = |heading: &Heading| match known.get(heading.name.as_str()) {
-            Some(column) => Dense::of(column, chunk.rows(), heading.kind),
-            None => Dense::nulls(chunk.rows(), heading.kind),
+    /// A column of one chunk under its heading, ready to be written. Both are counted from 0; what
+    /// there is not has no rows.
+    pub fn dense(&self, chunk: usize, column: usize) -> Dense {
+        let (Some(chunk), Some(heading)) = (self.chunks.get(chunk), self.schema.get(column)) else {
+            return Dense::nulls(0, Kind::Text);
         };
-        self.schema.iter().map(of).collect()
+        // The columns of one chunk are mostly those of all, so that this one is at its place.
+        let known = chunk.columns().get(column).filter(|known| known.name == heading.name);
+        let known =
+            known.or_else(|| chunk.columns().iter().find(|known| known.name == heading.name));
+        match known {
+            Some(known) => Dense::of(known, chunk.rows(), heading.kind),
+            None => Dense::nulls(chunk.rows(), heading.kind),
+        }
     }
 }
 
@@ -231,7 +235,7 @@ mod tests {
         let at = columns.schema().iter().position(|heading| heading.name == name).unwrap();
         let mut all = Vec::new();
         for part in 0..columns.chunks().len() {
-            let dense = &columns.part(part)[at];
+            let dense = columns.dense(part, at);
             for row in 0..columns.chunks()[part].rows() {
                 all.push(match &dense.values {
                     _ if !dense.is_present(row) => "-".to_owned(),

@@ -1,10 +1,12 @@
 //! The log as it was: a beginning of it.
 
 use std::ops::ControlFlow;
+use std::str::FromStr;
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, CompactRange, Note};
 use quark_trace_core::query::{Asked, Comparison, Field, Filter, Matcher, Time};
+use quark_trace_core::time::typed;
 
 use super::OPERATION;
 use super::cursor::Position;
@@ -23,6 +25,29 @@ pub enum AsOf {
     /// What this signed note is a checkpoint of. The log has to lead to its root, else it is an
     /// error; who signed it is for [`crate::verify`] to say.
     Checkpoint(String),
+}
+
+impl FromStr for AsOf {
+    type Err = Error;
+
+    /// Reads what people type: an index, a time (`2026-01-02`, `2026-01-02T03:04:05Z`), or the whole
+    /// text of a checkpoint.
+    fn from_str(text: &str) -> Result<Self> {
+        if let Ok(index) = text.trim().parse() {
+            return Ok(Self::Index(index));
+        }
+        if let Some(micros) = typed(text) {
+            return Ok(Self::Time(micros));
+        }
+        if text.contains('\n') {
+            return Ok(Self::Checkpoint(text.to_owned()));
+        }
+        let message = format!(
+            "{text:?} is neither an index, nor a time such as 2026-01-02T03:04:05Z, nor the text of \
+             a checkpoint"
+        );
+        Err(Error::new(ErrorKind::InvalidInput, OPERATION, message))
+    }
 }
 
 /// Where the beginning ends: this position and what follows are left out.

@@ -22,6 +22,7 @@
 
 mod aggregate;
 mod as_of;
+mod columns;
 mod cursor;
 mod ranked;
 mod rows;
