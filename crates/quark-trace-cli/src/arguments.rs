@@ -86,6 +86,9 @@ pub enum Verb {
         #[arg(long)]
         stage: Option<String>,
     },
+    /// Show the records that a filter selects, export them, count or draw them
+    #[command(after_help = QUERY_HELP)]
+    Query(Box<Query>),
     /// Show what there is of a project
     Summary {
         #[command(flatten)]
@@ -211,4 +214,56 @@ pub enum Verb {
     },
     /// Write the man page
     Man,
+}
+
+const QUERY_HELP: &str = "Examples:
+  quark-trace query traces/ my-project \"stage = 'client_round' AND payload.loss < 0.3\"
+  quark-trace query traces/ my-project 'ORDER BY payload.loss LIMIT 5'
+  quark-trace query traces/ my-project --group-by payload.site --aggregate payload.loss
+  quark-trace query traces/ my-project --chart payload.loss --group-by payload.site
+  quark-trace query traces/ my-project --parquet records.parquet
+
+A filter is what MLflow's search and SQL's WHERE have; fields are record_id, stage, timestamp,
+index and payload.NAME. ORDER BY and LIMIT may stand behind it.";
+
+/// What `query` is asked.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("form").args(["csv", "parquet", "chart"]))]
+pub struct Query {
+    /// [STORE] [PROJECT] [FILTER]: a folder or URL, a project in it, and a filter
+    #[arg(value_name = "STORE PROJECT FILTER", num_args = 0..=3)]
+    pub words: Vec<String>,
+    /// At most N records
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Order by these fields: `payload.loss DESC, stage`
+    #[arg(long, value_name = "FIELDS")]
+    pub order: Option<String>,
+    /// Go on where the limit ended the same query
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+    /// The log as it was: up to an index, before a time, or as a checkpoint (@FILE) covers it
+    #[arg(long, value_name = "INDEX|TIME|@FILE")]
+    pub as_of: Option<String>,
+    /// Write CSV (RFC 4180); formulas in it are made text
+    #[arg(long)]
+    pub csv: bool,
+    /// Write a Parquet file
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
+    /// The columns of CSV and Parquet; all there are unless given
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Draw a field
+    #[arg(long, value_name = "FIELD")]
+    pub chart: Option<String>,
+    /// Draw it over this field; `payload.round` or else the time unless given
+    #[arg(long, value_name = "FIELD", requires = "chart")]
+    pub over: Option<String>,
+    /// Count the numbers of these fields: how many, least, greatest, mean, last
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', conflicts_with_all = ["parquet", "chart"])]
+    pub aggregate: Vec<String>,
+    /// Count or draw in groups that are alike in these fields
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', conflicts_with = "parquet")]
+    pub group_by: Vec<String>,
 }

@@ -22,12 +22,20 @@ Environment:
                        (else $XDG_CONFIG_HOME/quark-trace or ~/.config/quark-trace)
   PGPASSWORD           the password of a PostgreSQL server, where the URL names none
   NO_COLOR             no colours
+  LC_ALL, LC_CTYPE, LANG  charts are plain ASCII where the locale is not UTF-8
 
 Exit codes:
   0  done; verified at or above the level asked for
   1  tampered, or an invalid fact sheet
   2  incomplete, unknown, or failed
   3  wrong usage";
+
+/// Whether the locale shows characters outside of ASCII.
+pub fn is_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text);
+    let named = locale.unwrap_or_default().to_ascii_lowercase();
+    cfg!(windows) || named.contains("utf-8") || named.contains("utf8")
+}
 
 /// A variable that is set and not empty.
 pub fn text(name: &str) -> Option<String> {

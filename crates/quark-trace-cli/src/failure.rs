@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use quark_trace::core::query::QueryError;
 use quark_trace::core::visible::{is_hidden, visible};
 use quark_trace::{Error, ErrorKind};
 
@@ -24,8 +25,8 @@ pub fn worse(one: u8, other: u8) -> u8 {
 
 /// Why a verb did not do what it should.
 pub enum Failure {
-    /// Something failed.
-    Failed { message: String, help: Option<String>, code: u8 },
+    /// Something failed. What is drawn below the message is safe to show already.
+    Failed { message: String, drawing: Vec<String>, help: Option<String>, code: u8 },
     /// Nobody reads our output any more; that is no error.
     BrokenPipe,
 }
@@ -43,7 +44,15 @@ impl Failure {
     /// breaks included, so that no name of a file can look like a second message.
     fn because(message: &str, code: u8) -> Self {
         let message = without_passwords(&visible(message));
-        Self::Failed { message, help: None, code }
+        Self::Failed { message, drawing: Vec::new(), help: None, code }
+    }
+
+    /// A query that cannot be understood, with the place in it.
+    pub fn query(error: &QueryError) -> Self {
+        let shown = error.to_string();
+        let drawing = shown.lines().skip(1).map(|line| visible(line).into_owned()).collect();
+        let message = visible(error.message()).into_owned();
+        Self::Failed { message, drawing, help: None, code: USAGE }
     }
 
     /// A fact sheet that is not acceptable; the faults are on the error output already.
@@ -54,9 +63,9 @@ impl Failure {
 
     pub fn with_help(self, text: impl AsRef<str>) -> Self {
         match self {
-            Self::Failed { message, code, .. } => {
+            Self::Failed { message, drawing, code, .. } => {
                 let help = Some(visible(text.as_ref()).into_owned());
-                Self::Failed { message, help, code }
+                Self::Failed { message, drawing, help, code }
             }
             other @ Self::BrokenPipe => other,
         }
@@ -68,11 +77,12 @@ impl Failure {
 
     /// Says what failed, of which of several projects; gives the exit code.
     pub fn tell(self, project: Option<&str>) -> u8 {
-        let Self::Failed { message, help, code } = self else { return 0 };
+        let Self::Failed { message, drawing, help, code } = self else { return 0 };
         let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
         let whose = project.map(|id| format!("{}: ", visible(id))).unwrap_or_default();
         talk(format!("{error}error:{error:#} {whose}{message}"));
+        drawing.iter().for_each(talk);
         if let Some(help) = help {
             talk(format!("{hint}help:{hint:#} {help}"));
         }

@@ -55,6 +55,17 @@ impl Output {
         out.push(b'\n');
     }
 
+    /// Writes a document of several lines: as it is to a file or pipe; to a terminal with what could
+    /// drive it made visible.
+    pub fn document(&self, text: &str) -> Result<(), Failure> {
+        if !self.terminal {
+            return self.bytes(text.as_bytes());
+        }
+        let line = |line: &str| visible(line.strip_suffix('\r').unwrap_or(line)).into_owned();
+        let lines: Vec<_> = text.split('\n').map(line).collect();
+        self.bytes(lines.join("\n").as_bytes())
+    }
+
     /// Writes bytes as they are.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         std::io::stdout().lock().write_all(bytes).map_err(Failure::from)

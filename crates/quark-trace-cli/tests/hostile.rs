@@ -98,12 +98,17 @@ fn both(session: &Session, arguments: &[&str]) -> Said {
     said
 }
 
-const READING: [&[&str]; 12] = [
+const READING: [&[&str]; 17] = [
     &["history"],
     &["history", "--json"],
     &["history", "--last", "3"],
     &["tail", "-n", "1000"],
     &["tail", "--json"],
+    &["query"],
+    &["query", "--json"],
+    &["query", "--group-by", "stage", "--aggregate", "index"],
+    &["query", "--group-by", "stage", "--json"],
+    &["query", "--chart", "index", "--over", "index", "--group-by", "stage,record_id"],
     &["summary"],
     &["summary", "--json"],
     &["sheets"],
@@ -164,7 +169,7 @@ fn records_that_other_programs_wrote() {
     fs::write(session.folder.join("traces/demo_trace_log.jsonl"), lines).unwrap();
     for verb in READING.iter().filter(|verb| {
         // To a pipe the stored lines go as they are, that is what they are for.
-        !matches!(verb, ["history" | "tail", "--json"])
+        !matches!(verb, ["history" | "tail" | "query", "--json"])
     }) {
         let mut arguments = vec![verb[0], "traces", "demo"];
         arguments.extend(&verb[1..]);
@@ -206,6 +211,11 @@ fn words_that_are_typed() {
             &["verify", "traces", text],
             &["history", text, "demo"],
             &["sheets", "traces", "demo", text],
+            &["query", "traces", "demo", text],
+            &["query", "traces", "demo", "--order", text],
+            &["query", "traces", "demo", "--after", text],
+            &["query", "traces", "demo", "--as-of", text],
+            &["query", "traces", "demo", "--chart", text],
             &["log", "traces", "demo", "stage", "--payload", text],
             &[text],
         ] {
@@ -264,4 +274,9 @@ fn stored_lines_on_a_terminal() {
         assert!(shown.contains("x\\u202e") && shown.contains("s\\u009b31m"), "{shown:?}");
         harmless(shown.as_bytes(), false, verb);
     }
+    let command = format!("{} query traces demo --csv --quiet", session::COMMAND);
+    let shown = session.plain("script", &["-qec", &command, "typescript"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap().replace("\r\n", "\n");
+    assert!(shown.contains("s\\u{9b}31m"), "{shown:?}");
+    harmless(shown.as_bytes(), false, "query --csv");
 }

@@ -4,12 +4,13 @@ use session::Session;
 
 mod session;
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "init",
     "check",
     "open",
     "log",
     "history",
+    "query",
     "summary",
     "stages",
     "amend",

@@ -32,7 +32,7 @@ pub fn run(
             View::parse(line).is_ok_and(|view| view.stage.to_str().trim() == stage)
         })
     };
-    let mut page = Page { output, rows: Vec::new(), lines: Vec::new(), shown: 0 };
+    let mut page = Page::new(output);
     let mut kept: VecDeque<(Option<u64>, Vec<u8>)> = VecDeque::new();
     let mut result = Ok(());
     each_record(&log, 0, |number, line| {
@@ -67,16 +67,22 @@ fn entry(index: Option<u64>) -> String {
     index.map_or("-".to_owned(), |index| index.to_string())
 }
 
-struct Page<'a> {
+/// Records on their way to the output, as a table or as they are stored.
+pub(super) struct Page<'a> {
     output: &'a Output,
     rows: Vec<(Option<u64>, RecordRow)>,
     /// Stored lines on their way out.
     lines: Vec<u8>,
-    shown: usize,
+    /// How many there were.
+    pub shown: usize,
 }
 
-impl Page<'_> {
-    fn add(&mut self, number: Option<u64>, line: &[u8]) -> Result<(), Failure> {
+impl<'a> Page<'a> {
+    pub fn new(output: &'a Output) -> Self {
+        Self { output, rows: Vec::new(), lines: Vec::new(), shown: 0 }
+    }
+
+    pub fn add(&mut self, number: Option<u64>, line: &[u8]) -> Result<(), Failure> {
         self.shown += 1;
         if self.output.json {
             self.output.put_stored(line, &mut self.lines);
@@ -86,7 +92,7 @@ impl Page<'_> {
         if self.rows.len() == PAGE { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
+    pub fn flush(&mut self) -> Result<(), Failure> {
         self.output.bytes(&self.lines)?;
         self.lines.clear();
         if self.rows.is_empty() {

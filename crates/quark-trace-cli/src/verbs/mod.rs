@@ -14,6 +14,7 @@ mod manual;
 mod open;
 mod projects;
 mod prove;
+mod query;
 mod row;
 mod seal;
 mod sheets;
@@ -33,6 +34,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
         Verb::History { target, last, stage } => {
             history::run(&target.words, last, stage.as_deref(), output)
         }
+        Verb::Query(asked) => query::run(&asked, output),
         Verb::Summary { target } => summary::run(&target.words, output),
         Verb::Stages { target, show, adopt, schema, mode, infer, coverage } => {
             let asked = match (show, adopt, infer, coverage) {
