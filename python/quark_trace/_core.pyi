@@ -30,6 +30,7 @@ __all__ = [
     "sheet_template",
     "stage_coverage",
     "stage_vocabulary",
+    "summarize_records",
     "told_of_forks",
     "use_schema",
 ]
@@ -95,6 +96,9 @@ def search_records(
     project_id: str, records: list[TraceRecord], parts: dict[str, Any]
 ) -> Search:
     """A query over records that a backend without a ledger has given."""
+
+def summarize_records(project_id: str, records: list[TraceRecord]) -> dict[str, Any]:
+    """Count records that a backend without a ledger has given."""
 
 @disjoint_base
 class TraceRecord:
@@ -186,10 +190,8 @@ class Log:
     def load_all(self, /, strict: bool = True) -> list[TraceRecord]:
         """All records. A line that is none raises, or is left out when `strict` is false."""
 
-    def summary(
-        self, /
-    ) -> tuple[int, list[tuple[str, int]], str | None, str | None, int]:
-        """Counts: `(total, [(stage, count)], first time, last time, unreadable)`."""
+    def summary(self, /) -> dict[str, Any]:
+        """What there is, counted."""
 
     def sheet(self, /) -> bytes | None:
         """The current fact sheet as stored."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from quark_trace.query import Query
 
 
+_SUMMARY_DETAILS = ("stages", "sites", "numbers", "schema_faults", "unreadable_lines")
+
+
 class Project:
     """The one object that a training program needs."""
 
@@ -179,23 +182,23 @@ class Project:
         """
         return self.query(query).aggregate(of, by=by)
 
-    def summary(self) -> dict[str, Any]:
-        """Count the records by stage, and say what the project is about."""
+    def summary(self, *, details: bool = False) -> dict[str, Any]:
+        """Count the records by stage, and say what the project is about.
+
+        :param details: whether to add ``stages`` (records, first and last time of each),
+            ``sites`` (records by the payload's ``site``, else ``client_id``), ``numbers`` (count,
+            least, greatest and last of each number in the payloads), ``schema_faults`` (records that
+            break the schemas of their time) and ``unreadable_lines``.
+            Without it the names are those of 0.1.0, and no others.
+        """
         backend: Any = self._tracer.backend
-        faults: list[dict[str, Any]] = []
         if getattr(backend, "_direct", False):
-            native = backend._native_log
-            total, counted, first, last, _ = native(self.project_id).summary()
-            stages = dict(counted)
-            faults = self.stages.faults()
+            counted = backend._native_log(self.project_id).summary()
         else:
-            records = self._tracer.load_all()
-            total = len(records)
-            stages = {}
-            for record in records:
-                stages[record.stage] = stages.get(record.stage, 0) + 1
-            first = records[0].timestamp if records else None
-            last = records[-1].timestamp if records else None
+            from quark_trace._core import summarize_records
+
+            counted = summarize_records(self.project_id, self._tracer.load_all())
+        more = _SUMMARY_DETAILS if details else ()
         return {
             "project_id": self.fact_sheet.project_id,
             "fact_sheet_version": self.fact_sheet.version,
@@ -204,12 +207,12 @@ class Project:
             "purpose": self.fact_sheet.purpose,
             "domain": self.fact_sheet.domain,
             "ml_type": self.fact_sheet.ml_type,
-            "total_records": total,
-            "stages_recorded": stages,
-            "first_record_at": first,
-            "last_record_at": last,
+            "total_records": counted["total_records"],
+            "stages_recorded": counted["stages_recorded"],
+            "first_record_at": counted["first_record_at"],
+            "last_record_at": counted["last_record_at"],
             "backend": type(self._tracer.backend).__name__,
-            "schema_faults": faults,
+            **{name: counted[name] for name in more},
         }
 
     @property

@@ -22,6 +22,7 @@ mod search;
 mod sheet;
 mod stages;
 mod store;
+mod summary;
 
 /// The native module.
 #[pymodule(gil_used = false)]
@@ -50,4 +51,6 @@ mod _core {
     };
     #[pymodule_export]
     use crate::store::Store;
+    #[pymodule_export]
+    use crate::summary::summarize_records;
 }

@@ -5,11 +5,15 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use pyo3::prelude::*;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::store::{
     Appended, Beside, Commit, Head, Place, Plan, Row, Select, Store, StoreInfo,
 };
 use quark_trace::{Error, ErrorKind, Result, TraceLog};
+
+use crate::errors::raise;
+use crate::record::TraceRecord;
 
 /// Record lines behind each other.
 #[derive(Debug)]
@@ -20,7 +24,7 @@ pub struct Listed {
 
 impl Listed {
     /// A log of these lines.
-    pub fn log(project: ProjectId, lines: impl Iterator<Item = Vec<u8>>) -> TraceLog {
+    fn log(project: ProjectId, lines: impl Iterator<Item = Vec<u8>>) -> TraceLog {
         let mut listed = Self { bytes: Vec::new(), lines: Vec::new() };
         for line in lines {
             let start = listed.bytes.len();
@@ -34,6 +38,19 @@ impl Listed {
         let message = "this backend keeps no ledger";
         Err(Error::new(ErrorKind::Unsupported, "use the records of the backend", message))
     }
+}
+
+/// A log of the records that a backend has given.
+pub fn log_of(
+    py: Python<'_>,
+    project_id: &str,
+    records: &[PyRef<'_, TraceRecord>],
+) -> PyResult<TraceLog> {
+    let project: ProjectId = project_id.parse().map_err(|fault| {
+        raise(py, "project_id", &format!("{fault}"), "reading", None, None, Some(project_id))
+    })?;
+    let lines = records.iter().map(|record| record.to_line(py)).collect::<PyResult<Vec<_>>>()?;
+    Ok(Listed::log(project, lines.into_iter()))
 }
 
 impl Store for Listed {

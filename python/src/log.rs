@@ -18,6 +18,7 @@ use crate::fork;
 use crate::record::TraceRecord;
 use crate::sheet::{json_map, raise_amendment};
 use crate::store::Shared;
+use crate::summary;
 
 /// The log of a project.
 #[pyclass(frozen, module = "quark_trace._core")]
@@ -192,17 +193,9 @@ impl Log {
         Err(raised)
     }
 
-    /// Counts: `(total, [(stage, count)], first time, last time, unreadable)`.
-    #[allow(clippy::type_complexity, reason = "a plain tuple is what Python takes apart")]
-    fn summary(
-        &self,
-        py: Python<'_>,
-    ) -> PyResult<(u64, Vec<(String, u64)>, Option<String>, Option<String>, u64)> {
-        let counted = self.run(py, Doing::Reading, |open| project::summary(&open.log))?;
-        let stages = counted.stage_counts().map(|(stage, count)| (stage.to_owned(), count));
-        let stages = stages.collect();
-        let (first, last) = (counted.first_record_at, counted.last_record_at);
-        Ok((counted.total_records, stages, first, last, counted.unreadable))
+    /// What there is, counted.
+    fn summary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        summary::of_log(py, &self.trace_log(py)?)
     }
 
     /// The current fact sheet as stored, or `None`.

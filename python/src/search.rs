@@ -6,7 +6,6 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use quark_trace::core::columns::Selection;
-use quark_trace::core::ids::ProjectId;
 use quark_trace::core::query::{Field, Literal, Number, Order, Query, QueryError, field};
 use quark_trace::query::{AsOf, Cursor, Statistics};
 use quark_trace::{Error, ErrorKind, TraceLog};
@@ -15,7 +14,7 @@ use crate::arrow::Table;
 use crate::errors::{Doing, exception, raise};
 use crate::filters::{self, Given};
 use crate::fork;
-use crate::listed::Listed;
+use crate::listed::log_of;
 use crate::log::Log;
 use crate::numbers::read_integer;
 use crate::record::TraceRecord;
@@ -137,11 +136,7 @@ pub fn search_records(
     records: Vec<PyRef<'_, TraceRecord>>,
     parts: Parts<'_>,
 ) -> PyResult<Search> {
-    let project: ProjectId = project_id.parse().map_err(|fault| {
-        raise(py, "project_id", &format!("{fault}"), "reading", None, None, Some(project_id))
-    })?;
-    let lines = records.iter().map(|record| record.to_line(py)).collect::<PyResult<Vec<_>>>()?;
-    Search::new(py, Source::Listed(Listed::log(project, lines.into_iter())), &parts)
+    Search::new(py, Source::Listed(log_of(py, project_id, &records)?), &parts)
 }
 
 #[pymethods]
@@ -241,7 +236,7 @@ fn literal<'py>(py: Python<'py>, value: &Literal) -> PyResult<Bound<'py, PyAny>>
     })
 }
 
-fn number<'py>(py: Python<'py>, number: &Number) -> PyResult<Bound<'py, PyAny>> {
+pub fn number<'py>(py: Python<'py>, number: &Number) -> PyResult<Bound<'py, PyAny>> {
     match number {
         Number::Integer(value) => Ok(value.into_pyobject(py)?.into_any()),
         Number::Float(value) => Ok(value.into_pyobject(py)?.into_any()),

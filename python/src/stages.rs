@@ -114,7 +114,11 @@ pub fn infer_schema(py: Python<'_>, log: &Log, stage: &str) -> PyResult<String> 
 #[pyfunction]
 pub fn broken_schemas(py: Python<'_>, log: &Log) -> PyResult<String> {
     let review = log.run(py, Doing::Reading, |open| open.trace_log().stages().review())?;
-    Ok(Value::Array(review.broken().iter().map(broken).collect()).to_string())
+    Ok(broken_to_json(review.broken()))
+}
+
+pub fn broken_to_json(all: &[Broken]) -> String {
+    Value::Array(all.iter().map(broken).collect()).to_string()
 }
 
 fn broken(broken: &Broken) -> Value {

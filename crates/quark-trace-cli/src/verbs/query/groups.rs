@@ -143,7 +143,7 @@ fn statistics(of: &Statistics) -> Value {
 }
 
 /// A number as records have it, NaN and infinities as objects.
-fn json_number(number: &Number) -> Value {
+pub fn json_number(number: &Number) -> Value {
     let text = match number {
         Number::Float(value) => {
             let mut out = Vec::new();

@@ -28,6 +28,9 @@ mod groups;
 mod parquet;
 mod plot;
 
+pub use groups::json_number;
+pub use plot::short;
+
 pub fn run(asked: &arguments::Query, output: &Output) -> Result<u8, Failure> {
     if output.json && (asked.csv || asked.parquet.is_some() || asked.chart.is_some()) {
         return Err(Failure::usage(
