@@ -11,8 +11,8 @@ from quark_trace.exceptions import QueryError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    import polars  # type: ignore[import-not-found,unused-ignore]
+    import pandas as _pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    import polars as _polars  # type: ignore[import-not-found,unused-ignore]
 
     from quark_trace._core import Search, Table
     from quark_trace.trace.backends.base import StorageBackend
@@ -131,7 +131,7 @@ class Query:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
-    def to_pandas(self, columns: Iterable[str] | None = None, **options: Any) -> pandas.DataFrame:
+    def to_pandas(self, columns: Iterable[str] | None = None, **options: Any) -> _pandas.DataFrame:
         """Read the records as a pandas ``DataFrame``; pandas and pyarrow must be installed.
 
         In pandas' own number columns null is NaN, too, and an integer column with nulls is one of
@@ -146,10 +146,10 @@ class Query:
             raise ImportError(
                 "to_pandas() needs pandas and pyarrow: pip install pandas pyarrow"
             ) from error
-        frame: pandas.DataFrame = pyarrow.table(self.to_arrow(columns)).to_pandas(**options)
+        frame: _pandas.DataFrame = pyarrow.table(self.to_arrow(columns)).to_pandas(**options)
         return frame
 
-    def to_polars(self, columns: Iterable[str] | None = None) -> polars.DataFrame:
+    def to_polars(self, columns: Iterable[str] | None = None) -> _polars.DataFrame:
         """Read the records as a polars ``DataFrame``; polars must be installed.
 
         :param columns: as in ``to_arrow``.

@@ -280,7 +280,7 @@ def test_a_backend_that_reads_otherwise_is_asked(tmp_path: Path, sheet: Path) ->
 
 
 def test_hostile_values_arrive_as_they_are(filled: Project) -> None:
-    hostile = ["'; DROP TABLE records; --", "\x1b[31m", "\u202e", "a\nb", "", "\0", "\ud83d\ude00"]
+    hostile = ["'; DROP TABLE records; --", "\x1b[31m", "\u202e", "a\nb", "", "\0", "\U0001f600"]
     for text in hostile:
         filled.log("hostile", text=text, payload={text or "empty": 1})
     found = filled.query(stage="hostile")
