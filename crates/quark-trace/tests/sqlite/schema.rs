@@ -50,7 +50,7 @@ fn filters_use_an_index() {
         let scans = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
         assert!(!steps.iter().any(scans), "{statement}: {steps:?}");
     }
-    assert_eq!(filters, 11);
+    assert_eq!(filters, 12);
 }
 
 #[test]
