@@ -8,7 +8,7 @@ use quark_trace::core::payload::Payload;
 use quark_trace::keys::Keyring;
 use quark_trace::signer::begin_epoch;
 use quark_trace::store::{Durability, FileStore};
-use quark_trace::verify::{Code, Finding, Policy, verify};
+use quark_trace::verify::{Code, Finding, Level, Policy, verify};
 use quark_trace::{ErrorKind, TraceLog};
 
 struct Place(PathBuf);
@@ -59,6 +59,47 @@ fn go_on(log: &TraceLog, records: usize) -> quark_trace::Result<String> {
     }
     let closed = log.store().close();
     closed.map(|()| log.store().beside(log.project()).unwrap().unwrap().checkpoint.unwrap())
+}
+
+/// A log belongs to the key of whoever began it, also when another key comes first to sign.
+#[test]
+fn another_key_does_not_bind_a_log_before_the_one_that_began_it() {
+    let place = Place::new();
+    let first = place.log("log");
+    first.log("round", &Payload::new()).unwrap();
+    let others = Keyring::load_or_create(&place.0.join("other-keys")).unwrap();
+    let store = FileStore::new(place.0.join("log")).with_keys(others);
+    let other = TraceLog::new(Arc::new(store), "demo".parse().unwrap());
+    other.log("round", &Payload::new()).unwrap();
+    other.store().close().unwrap();
+    assert_eq!(other.store().beside(other.project()).unwrap().unwrap().checkpoint, None);
+    go_on(&first, 1).unwrap();
+    let keys = first.store().beside(first.project()).unwrap().unwrap().keys.unwrap();
+    assert!(keys.starts_with(place.keys().origin(first.project()).as_str()), "{keys}");
+    let policy = Policy { level: Level::L2, ..Policy::default() };
+    let verdict = verify(first.store().as_ref(), first.project(), &policy).unwrap();
+    assert_eq!((verdict.exit_code(), verdict.size), (0, 4), "{verdict:?}");
+}
+
+/// A process that began nothing and knew no key beside the log finds out that another has signed it.
+#[test]
+fn a_key_that_was_put_beside_the_log_meanwhile_is_respected() {
+    let place = Place::new();
+    let unsigned = Arc::new(FileStore::new(place.0.join("log")));
+    TraceLog::new(unsigned, "demo".parse().unwrap()).log("round", &Payload::new()).unwrap();
+    let late = place.log("log");
+    late.log("round", &Payload::new()).unwrap();
+    late.store().flush().unwrap();
+    let others = Keyring::load_or_create(&place.0.join("other-keys")).unwrap();
+    std::fs::remove_file(place.0.join("log/demo.qtlog/log.vkey")).unwrap();
+    std::fs::remove_file(place.0.join("log/demo.qtlog/checkpoint")).unwrap();
+    let store = FileStore::new(place.0.join("log")).with_keys(others);
+    let other = TraceLog::new(Arc::new(store), "demo".parse().unwrap());
+    let signed = go_on(&other, 1).unwrap();
+    late.log("round", &Payload::new()).unwrap();
+    late.store().close().unwrap();
+    let now = late.store().beside(late.project()).unwrap().unwrap().checkpoint.unwrap();
+    assert_eq!(now, signed);
 }
 
 fn assert_forked(result: quark_trace::Result<String>) {

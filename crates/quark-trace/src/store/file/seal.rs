@@ -1,6 +1,7 @@
 //! Checkpoints: signed only over what is durable, never smaller than the last one.
 
 use std::io::Write;
+use std::path::Path;
 
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{CompactRange, Digest};
@@ -20,6 +21,8 @@ const OPERATION: &str = "sign a checkpoint";
 pub(super) struct Seal {
     /// Who signs; found out when it is first needed.
     signer: Option<Who>,
+    /// Whether the log is bound to a key, so that the answer stays the same.
+    bound: bool,
     /// Whether this process wrote the log's first entry.
     pub begun: bool,
     /// Whether the log had entries when this process came to it.
@@ -39,10 +42,7 @@ impl Writer {
     pub fn seal(&mut self, durable: &State) -> Result<bool> {
         self.find_signer()?;
         let Some(Who::Ours(signer)) = &self.seal.signer else { return Ok(false) };
-        let path = self.names.checkpoint();
-        let last = folder::read_if_there(&path)
-            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
-        let last = last.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let last = self.text(&self.names.checkpoint())?;
         let names = &self.names;
         let before = self.before(last.as_deref())?;
         let note = signer.sign(&durable.range, before, &mut |sizes| roots_at(names, sizes))?;
@@ -53,8 +53,8 @@ impl Writer {
     }
 
     /// Notes beside the key and beside the log that it is begun, so that it is not taken for one
-    /// whose checkpoint was removed. The lock must be held. Where it cannot be noted, this process
-    /// can sign the log all the same.
+    /// whose checkpoint was removed, and by whose key, so that no other one binds it. The lock must
+    /// be held. Where it cannot be noted, this process can sign the log all the same.
     pub fn note_begin(&mut self) {
         if self.find_signer().is_err() {
             return;
@@ -65,7 +65,7 @@ impl Writer {
             let number = signer.note_begun()?;
             let mut file = folder::open_write(&path)?;
             file.set_len(0)?;
-            file.write_all(format!("{number}\n").as_bytes())?;
+            file.write_all(format!("{number}\n{}", signer.verifier_keys()).as_bytes())?;
             file.sync_data()
         };
         // The second try is for a fault that passes.
@@ -77,10 +77,8 @@ impl Writer {
         if last.is_some() {
             return Ok(Before::of(last));
         }
-        let path = self.names.begun();
-        let bytes = folder::read_if_there(&path)
-            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
-        let number = bytes.and_then(|bytes| Digest::from_hex(bytes.trim_ascii_end()));
+        let begun = self.text(&self.names.begun())?.unwrap_or_default();
+        let number = begun.lines().next().and_then(|line| Digest::from_hex(line.as_bytes()));
         Ok(match number {
             _ if self.seal.begun && number.is_none() => Before::Nothing,
             Some(number) => Before::Begun(number),
@@ -119,18 +117,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Finds out who signs this log: our key, unless it is bound to another.
+    /// Finds out who signs this log: our key, unless it is bound to another. Another process may bind
+    /// a log that nobody has bound yet.
     fn find_signer(&mut self) -> Result<()> {
-        let Some(keys) = self.keys.as_ref().filter(|_| self.seal.signer.is_none()) else {
-            return Ok(());
+        let Some(keys) = self.keys.as_ref().filter(|_| !self.seal.bound) else { return Ok(()) };
+        let beside = match self.text(&self.names.verifier_keys())? {
+            Some(keys) => Some(keys),
+            // The key of whoever began the log stands behind the number.
+            None => self.text(&self.names.begun())?.filter(|text| text.lines().count() > 1),
         };
-        let path = self.names.verifier_keys();
-        let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        let beside = folder::read_if_there(&path).map_err(wrap)?;
-        let text = beside.as_deref().map(String::from_utf8_lossy);
-        let signer = Signer::of(keys, &self.project, text.as_deref());
+        let signer = Signer::of(keys, &self.project, beside.as_deref());
+        self.seal.bound = beside.is_some();
         self.seal.signer = Some(signer.map_or(Who::Others, |signer| Who::Ours(Box::new(signer))));
         Ok(())
+    }
+
+    /// A small file beside the log.
+    fn text(&self, path: &Path) -> Result<Option<String>> {
+        let bytes = folder::read_if_there(path)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
