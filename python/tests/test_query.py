@@ -318,7 +318,8 @@ def test_without_the_libraries_the_error_says_what_to_install(
 def test_a_summary_in_detail(filled: Project) -> None:
     plain, full = filled.summary(), filled.summary(details=True)
     assert plain == {name: full[name] for name in plain}
-    assert list(full)[len(plain):] == ["stages", "sites", "numbers", "unreadable_lines"]
+    assert list(full)[len(plain):] == ["stages", "sites", "numbers", "schema_faults",
+                                      "unreadable_lines"]
     history = filled.history()
     assert full["stages"]["round"] == {"records": 7, "first_record_at": history[1].timestamp,
                                        "last_record_at": history[7].timestamp}
@@ -326,4 +327,4 @@ def test_a_summary_in_detail(filled: Project) -> None:
     assert full["numbers"]["payload.round"] == {"count": 7, "min": 1, "max": 7, "last": 7}
     assert full["numbers"]["payload.more.seen"]["max"] == 60
     assert math.isnan(full["numbers"]["payload.loss"]["last"])
-    assert full["unreadable_lines"] == 0
+    assert (full["schema_faults"], full["unreadable_lines"]) == ([], 0)

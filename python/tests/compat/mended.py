@@ -34,6 +34,7 @@ MENDED = (
            "signature/JsonBackend"),
     mended("D1", "native method: the same call, self cannot be given by name",
            "signature/TraceRecord.to_json"),
+    mended("D7", "details can be asked for, by keyword alone", "signature/Project.summary"),
     mended("D1", "a record cannot be changed, neither through its payload nor from outside",
            "record/change payload", "record/payload afterwards",
            "record/after the given dictionary changed", "record/after to_json() was changed"),
