@@ -56,6 +56,16 @@ def seed_python() -> str:
 
 
 @pytest.fixture
+def fork_server_of_this_test():
+    """A fork server keeps the environment that it was started with; each test starts its own."""
+    from multiprocessing import forkserver
+
+    forkserver._forkserver._stop()
+    yield
+    forkserver._forkserver._stop()
+
+
+@pytest.fixture
 def sheet(tmp_path: Path) -> Path:
     """A good fact sheet of the project `demo`."""
     path = tmp_path / "sheet.yaml"

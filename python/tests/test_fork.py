@@ -139,6 +139,7 @@ def _log_in_worker(project: Project, stage: str) -> str:
     return stage
 
 
+@pytest.mark.usefixtures("fork_server_of_this_test")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_worker_processes_log_through_a_project_given_to_them(
     method: str, project: Project

@@ -154,6 +154,7 @@ def _work(log: TraceLog, stage: str) -> str:
     return stage
 
 
+@pytest.mark.usefixtures("fork_server_of_this_test")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_worker_processes_get_the_backend(
     method: str, place: Place, monkeypatch: pytest.MonkeyPatch
