@@ -38,6 +38,16 @@ fn what_reaches_outside_or_never_ends_is_refused() {
         json!({"$schema": "https://example.org/my-meta-schema"}),
         json!({"$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {"$ref": "#/$defs/a"}},
             "$ref": "#/$defs/a"}),
+        // Names that the validator decodes, so that what it unfolds is not what was measured.
+        json!({"$defs": {"a%25b": {}, "a%b": {"allOf": [{"$ref": "#/$defs/a%25b"}]}},
+            "$ref": "#/$defs/a%25b"}),
+        json!({"$defs": {"a b": {}}, "$ref": "#/$defs/a%20b"}),
+        // An id under which the vocabulary would be found instead of the document, and itself.
+        json!({"$id": "quark:stage/client_round/1", "$ref": "quark:stage/client_round/1"}),
+        json!({"$id": "quark:stage/client_round/1", "properties": {"a": {"allOf": [
+            {"$ref": "quark:stage/client_round/1"}]}}}),
+        json!({"$id": "QUARK:stage/client_round/1", "$ref": "quark:stage/client_round/1"}),
+        json!({"$id": "quark:stage/client%5Fround/1", "$ref": "quark:stage/client_round/1"}),
         json!({"unevaluatedProperties": false}),
         json!({"x-quark-mode": "loud"}),
         json!({"x-quark-vocabulary": 7}),
@@ -74,6 +84,25 @@ fn what_unfolds_too_far_is_refused_at_once() {
     let bomb = json!({"$defs": defs, "$ref": "#/$defs/l0"});
     let said = read(&bomb).unwrap_err().to_string();
     assert!(said.contains("unfolds"), "{said}");
+    // The same, each level under a name that reads as an empty one's when it is not decoded.
+    let mut defs = serde_json::Map::new();
+    for level in 0..60 {
+        let next = json!({"$ref": format!("#/$defs/l%25{}", level + 1)});
+        defs.insert(format!("l%25{level}"), json!({}));
+        defs.insert(format!("l%{level}"), json!({"allOf": [next, next]}));
+    }
+    defs.insert("l%2560".to_owned(), json!({}));
+    let hidden = json!({"$defs": defs, "$ref": "#/$defs/l%250"});
+    assert!(read(&hidden).unwrap_err().to_string().contains("percent-encoding"));
+    // References of which each leads on from where another was measured already.
+    let chain: serde_json::Map<String, Value> = (0..240)
+        .map(|at| (format!("c{at}"), json!({"allOf": [{"$ref": format!("#/x/c{}", at + 1)}]})))
+        .chain([("c240".to_owned(), json!({"required": ["a"]}))])
+        .collect();
+    let starts: Vec<Value> =
+        [200, 160, 120, 80, 40, 0].iter().map(|at| json!({"$ref": format!("#/x/c{at}")})).collect();
+    let schema = read(&json!({"x": chain, "allOf": starts})).unwrap();
+    assert_eq!(schema.faults(b"{}").len(), 6);
     let wide = json!({"anyOf": vec![json!({"type": "object"}); 300]});
     assert!(read(&wide).unwrap_err().to_string().contains("300 alternatives"));
     let mut deep = json!({"type": "object"});

@@ -44,6 +44,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("definitions", "use $defs"),
 ];
 
+/// A scheme in which an id could be another way to write one of the vocabulary.
+const RESERVED: &str = "quark:";
+
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// What a subschema unfolds to.
@@ -66,6 +69,12 @@ pub(super) fn check(root: &Value) -> Result<(), SchemaFault> {
         && draft.as_str().map(|draft| draft.trim_end_matches('#')) != Some(DRAFT)
     {
         return Err(refused("/$schema", format!("only draft 2020-12 is read: {DRAFT}")));
+    }
+    if let Some(id) = root.get("$id").and_then(Value::as_str)
+        && id.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
+        && vocabulary::by_id(id).is_none()
+    {
+        return Err(refused("/$id", "ids that begin with quark: are those of the vocabulary"));
     }
     let mut walk = Walk { root, known: HashMap::new() };
     let size = walk.measure(root, "", 0)?;
@@ -135,9 +144,16 @@ impl<'a> Walk<'a> {
     }
 
     fn referred(&mut self, value: &'a Value, at: &str, depth: usize) -> Result<Size, SchemaFault> {
-        let Some(reference) = value.as_str() else {
+        let Some(mut reference) = value.as_str() else {
             return Err(refused(at, "a $ref is text"));
         };
+        // The validator decodes it, and would be led elsewhere than we are.
+        if reference.contains('%') {
+            return Err(refused(at, "a $ref has names as they are, without percent-encoding"));
+        }
+        if self.root.get("$id").and_then(Value::as_str) == Some(reference) {
+            reference = "#";
+        }
         match self.known.get(reference) {
             Some(Some(size)) => return Ok(*size),
             Some(None) => return Err(refused(at, "it refers to itself in a circle")),
