@@ -194,6 +194,45 @@ fn a_folder_of_the_original_is_asked_too() {
     fs::remove_dir_all(path).unwrap();
 }
 
+/// Who reads while others log may see a line whose entry follows at once, and a folder of 0.1.0 is
+/// adopted at some time.
+#[test]
+fn a_cursor_behind_a_record_without_entry_goes_on_when_it_has_one() {
+    let path = folder();
+    fs::create_dir_all(&path).unwrap();
+    let mut text = Vec::new();
+    for at in 0..6 {
+        text.extend_from_slice(record(at, "s", at, &format!("{{\"n\": {}}}", at / 4)).line());
+        text.push(b'\n');
+    }
+    fs::write(path.join("demo_trace_log.jsonl"), text).unwrap();
+    let log = TraceLog::new(Arc::new(FileStore::new(&path)), "demo".parse().unwrap());
+    for query in ["LIMIT 2", "ORDER BY payload.n LIMIT 2"] {
+        let page = log.query(query).unwrap().page().unwrap();
+        assert_eq!((page.hits.len(), page.hits[1].index), (2, None));
+        let next = page.next.unwrap();
+        let rest = |log: &TraceLog| {
+            let mut search = log.query(query.trim_end_matches("LIMIT 2")).unwrap();
+            search = search.after(next.clone());
+            let page = search.page().unwrap();
+            page.hits.iter().map(|hit| hit.record.record_id()).collect::<Vec<_>>()
+        };
+        assert_eq!(rest(&log), ["r2", "r3", "r4", "r5"]);
+        let adopted = path.join(format!("adopted-{}", query.len()));
+        fs::create_dir(&adopted).unwrap();
+        let name = "demo_trace_log.jsonl";
+        fs::copy(path.join(name), adopted.join(name)).unwrap();
+        let log = TraceLog::new(Arc::new(FileStore::new(&adopted)), "demo".parse().unwrap());
+        log.append(&record(6, "s", 6, "{\"n\": 9}")).unwrap();
+        assert!(
+            log.history().unwrap().len() == 7
+                && log.query("index = 1").unwrap().count().unwrap() == 1
+        );
+        assert_eq!(rest(&log), ["r2", "r3", "r4", "r5", "r6"], "{query}");
+    }
+    fs::remove_dir_all(path).unwrap();
+}
+
 #[test]
 fn a_search_breaks_off_and_now_stays() {
     with_both(|log| {

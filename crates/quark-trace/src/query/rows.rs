@@ -102,15 +102,15 @@ impl<'a> Rows<'a> {
         let after = self.after.map(|cursor| cursor.position);
         let from = match after {
             Some(Position::Entry(index)) => index.saturating_add(1),
-            Some(Position::Line(_)) => u64::MAX,
-            None => 0,
+            // What had no entry then may have one by now, and what follows it, too.
+            Some(Position::Line(_)) | None => 0,
         };
         let limit = self.query.limit.unwrap_or(u64::MAX);
         let mut cursor = self.cursor();
         let mut count = 0;
         if limit > 0 {
             self.each_selected(from, |selected| {
-                if after.is_some_and(|after| selected.position <= after) {
+                if after.is_some_and(|after| beside(after, &selected) <= after) {
                     return ControlFlow::Continue(());
                 }
                 cursor.position = selected.position;
@@ -142,8 +142,11 @@ impl<'a> Rows<'a> {
                 let key = order.key(&selected.values.datum(*slot, selected.line));
                 Key { key, descending: order.descending }
             }));
-            let here = (keys.as_slice(), selected.position);
-            if after.as_ref().is_none_or(|after| order(here, (&after.0, after.1)).is_gt()) {
+            let is_behind = |after: &(Vec<Key>, Position)| {
+                let here = (keys.as_slice(), beside(after.1, &selected));
+                order(here, (&after.0, after.1)).is_gt()
+            };
+            if after.as_ref().is_none_or(is_behind) {
                 first.offer(&keys, selected.position, selected.place, selected.line);
             }
             ControlFlow::Continue(())
@@ -170,6 +173,15 @@ impl<'a> Rows<'a> {
     /// Lines that no view can read and that were come across so far.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
+    }
+}
+
+/// The place of a record, to be compared with where a cursor stands: with a line by its line, because
+/// a record that had no entry then may have one by now.
+fn beside(cursor: Position, selected: &Selected<'_>) -> Position {
+    match cursor {
+        Position::Line(_) => Position::Line(selected.place.line),
+        Position::Entry(_) => selected.position,
     }
 }
 
