@@ -159,18 +159,26 @@ impl Work {
         file.seek(SeekFrom::Start(from))?;
         buffer.clear();
         let mut limit = end;
+        // The line that begins last ends at the first LF from the last byte of the piece on.
+        let mut searched = ((end - from) as usize).saturating_sub(1);
         let lines_end = loop {
             let length = limit - from - buffer.len() as u64;
             let read = file.by_ref().take(length).read_to_end(buffer)?;
-            // The line that begins last ends at the first LF from the last byte of the piece on.
-            let last = ((end - from) as usize).saturating_sub(1).min(buffer.len());
-            let found = memchr::memchr(b'\n', &buffer[last..]);
+            if at > 0
+                && limit == end
+                && !memchr::memchr(b'\n', buffer).is_some_and(|at| at < searched)
+            {
+                // No line begins here: one that is long is read where it begins, and there alone.
+                return Ok((0..0, from));
+            }
+            let found = memchr::memchr(b'\n', buffer.get(searched..).unwrap_or_default());
             if let Some(found) = found.filter(|_| end < self.span.end) {
-                break last + found + 1;
+                break searched + found + 1;
             }
             if read as u64 != length || limit == self.span.end {
                 break buffer.len();
             }
+            searched = searched.max(buffer.len());
             limit = (limit + self.piece / 4 + 1).min(self.span.end);
         };
         let lines_start = match at {
@@ -267,5 +275,25 @@ mod tests {
             }
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    /// A line that lies across many pieces is read once, not by every thread that has one of them.
+    #[test]
+    fn a_long_line_is_read_where_it_begins() {
+        let path = std::env::temp_dir().join(format!("quark-sieve-{}", uuid::Uuid::new_v4()));
+        let text = format!("short\n{}\nshort\n", "y".repeat(10_000));
+        std::fs::write(&path, &text).unwrap();
+        let span = 0..text.len() as u64;
+        let work = Work { path: path.clone(), span, piece: 100, matcher: None };
+        let (mut file, mut buffer) = (File::open(&path).unwrap(), Vec::new());
+        let (lines, _) = work.read(&mut file, 0, &mut buffer).unwrap();
+        assert_eq!(buffer[lines].len(), "short\n".len() + 10_001);
+        for at in 1..100 {
+            let (lines, _) = work.read(&mut file, at, &mut buffer).unwrap();
+            assert!(lines.is_empty() && buffer.len() <= 101, "{at}: {} bytes", buffer.len());
+        }
+        let (lines, offset) = work.read(&mut file, 100, &mut buffer).unwrap();
+        assert_eq!((&buffer[lines], offset), (b"short\n".as_slice(), 10_007));
+        std::fs::remove_file(path).unwrap();
     }
 }
