@@ -33,6 +33,73 @@ const YES: Option<bool> = Some(true);
 const NO: Option<bool> = Some(false);
 
 #[test]
+fn one_of_many_values_is_what_equal_to_any_of_them_is() {
+    let payload = r#"{"i": 3, "f": 0.25, "w": 3.0, "t": "abc", "b": true, "n": null, "o": {"x": 1},
+        "nan": NaN, "inf": -Infinity, "big": 18446744073709551617, "d": "2026-01-02T03:04:05Z"}"#;
+    let names =
+        ["i", "f", "w", "t", "b", "n", "o", "nan", "inf", "big", "d", "missing"].map(|name| {
+            [field(&format!("payload.{name}")).unwrap(), field(&format!("params.{name}")).unwrap()]
+        });
+    let values: Vec<Literal> = [
+        "3",
+        "3.0",
+        "-7",
+        "0.25",
+        "NaN",
+        "-Infinity",
+        "18446744073709551617",
+        "1e300",
+        "'abc'",
+        "'3'",
+        "'0.25'",
+        "'True'",
+        "TRUE",
+        "FALSE",
+        "NULL",
+        "now()",
+        "TIMESTAMP '2026-01-31'",
+    ]
+    .iter()
+    .map(|text| match Filter::parse(&format!("payload.x = {text}")).unwrap() {
+        Filter::Compare(_, _, value) => value,
+        other => panic!("{other}"),
+    })
+    .collect();
+    let line = line(payload);
+    for field in names.iter().flatten().chain([&Field::Timestamp, &Field::Index]) {
+        for first in 0..values.len() {
+            for step in [1, 2, 3, 5, 7] {
+                let some: Vec<_> =
+                    values.iter().cycle().skip(first).step_by(step).take(5).cloned().collect();
+                let any = some.iter().map(|value| field.clone().is(value.clone()));
+                let any = any.reduce(Filter::or).unwrap();
+                if any.check().is_err() {
+                    continue;
+                }
+                let one_of = field.clone().is_in(some);
+                assert_eq!(holds(&one_of, &line), holds(&any, &line), "{one_of}");
+            }
+        }
+    }
+}
+
+#[test]
+fn many_values_are_not_looked_at_one_by_one() {
+    let numbers = Field::payload("i").is_in(0..10_000_i64);
+    let times = Field::payload("d").is_in((0..9_000).map(Time::At).map(Literal::from));
+    for (filter, payload) in [(numbers, "{\"i\": 77777}"), (times, "{\"d\": \"2026-01-02\"}")] {
+        let mut matcher = Matcher::new(&filter, NOW_US).unwrap();
+        let line = line(payload);
+        let begun = std::time::Instant::now();
+        for _ in 0..100_000 {
+            assert_eq!(matcher.ask(None, line.as_bytes()), Asked::Other);
+        }
+        // One by one it is a billion comparisons.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(15), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
 fn comparisons_are_strict_in_types_and_three_valued() {
     let payload = r#"{"i": 3, "f": 0.25, "t": "abc", "b": true, "n": null, "o": {"x": 1}, "a": [1, "z"],
         "nan": {"$numberDouble": "NaN"}, "inf": Infinity, "big": 18446744073709551617, "s": "3"}"#;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use regex::{Regex, RegexBuilder};
 
 use super::PATTERN_LIMIT;
+use super::among::Among;
 use super::datum::Datum;
 use super::error::{QueryError, QueryFault};
 use super::field::Field;
@@ -85,11 +86,8 @@ enum Node {
 enum Test {
     IsNull,
     Compare(Comparison, Value),
-    /// Equal to any; the texts are sorted.
-    In {
-        texts: Vec<Vec<u8>>,
-        others: Vec<Value>,
-    },
+    /// Equal to any.
+    In(Among),
     Like(Pattern),
     Matches(Regex),
 }
@@ -134,15 +132,18 @@ fn value(literal: &Literal, now_us: i64) -> Value {
 }
 
 fn is_in(literals: &[Literal], now_us: i64) -> Test {
-    let (mut texts, mut others) = (Vec::new(), Vec::new());
+    let mut all = Among::default();
     for literal in literals {
         match value(literal, now_us) {
-            Value::Text(text) => texts.push(text),
-            other => others.push(other),
+            Value::Null => all.null = true,
+            Value::Bool(value) => all.bools.push(value),
+            Value::Number(number) => all.numbers.push(number),
+            Value::Text(text) => all.texts.push(text),
+            Value::Moment(micros) => all.moments.push(micros),
         }
     }
-    texts.sort_unstable();
-    Test::In { texts, others }
+    all.sort();
+    Test::In(all)
 }
 
 /// Refuses a pattern that is none.
@@ -215,22 +216,7 @@ impl Test {
         match self {
             Self::IsNull => Some(false),
             Self::Compare(comparison, value) => compare(datum, written, *comparison, value),
-            Self::In { texts, others } => {
-                let among =
-                    |text: &[u8]| texts.binary_search_by(|known| known.as_slice().cmp(text));
-                if !texts.is_empty() && text().is_some_and(|text| among(&text).is_ok()) {
-                    return Some(true);
-                }
-                let mut unknown = false;
-                for value in others {
-                    match compare(datum, written, Comparison::Equal, value) {
-                        Some(true) => return Some(true),
-                        Some(false) => {}
-                        None => unknown = true,
-                    }
-                }
-                if unknown { None } else { Some(false) }
-            }
+            Self::In(all) => all.holds(datum, written),
             Self::Like(pattern) => text().map(|text| pattern.matches(&text)),
             Self::Matches(expression) => text().map(|text| expression.is_match(&readable(&text))),
         }

@@ -22,8 +22,9 @@
 //! |---|---|
 //! | `field`, `literal`, `filter`, `order` | the tree, built or parsed, and shown as text |
 //! | `lexer`, `words`, `names`, `values`, `parser`, `error` | from text to the tree |
-//! | `evaluate`, `paths`, `datum`, `like`, `number` | what the tree means for a record |
+//! | `evaluate`, `among`, `paths`, `datum`, `like`, `number` | what the tree means for a record |
 
+mod among;
 mod datum;
 mod error;
 mod evaluate;
