@@ -44,6 +44,34 @@ fn one_is_tampered_or_an_invalid_sheet() {
 }
 
 #[test]
+fn a_record_that_could_not_be_signed_for_is_said_to_be_in_the_log() {
+    let session = Session::with_demo();
+    session.run(&["log", "sqlite:t.db", "demo", "train"]).done();
+    for (store, file, backup) in [("traces", "traces", "backup"), ("sqlite:t.db", "t.db", "b.db")] {
+        session.plain("cp", &["-r", file, backup]).status().unwrap();
+        session.run(&["log", store, "demo", "deployment"]).done();
+        session.plain("rm", &["-r", file]).status().unwrap();
+        session.plain("mv", &[backup, file]).status().unwrap();
+        // The key has signed what the backup does not have.
+        for more in [&[][..], &["--json"]] {
+            let said = session.run(&[&["log", store, "demo", "later"], more].concat());
+            let warned =
+                "warning: the record is in the log, but no checkpoint was signed over it: ";
+            assert!(said.err().contains(warned), "{store}: {}", said.err());
+            assert!(!said.err().contains("nothing was written"), "{}", said.err());
+            assert!(said.done().contains("later"));
+        }
+        let logged = session.run(&["history", store, "demo", "--stage", "later"]).done();
+        assert_eq!(logged.lines().count(), 1 + 2, "{logged}");
+        let adopt = ["stages", store, "demo", "--use", "training"];
+        session.run(&adopt).fails(1, "help: the schema is in force all the same, entry ");
+    }
+    let amend = ["amend", "traces", "demo", "domain=X", "--by", "me", "--reason", "so"];
+    session.run(&amend).fails(1, "help: the fact sheet is amended all the same");
+    session.run(&["sheets", "traces", "demo", "--show", "2"]).done();
+}
+
+#[test]
 fn a_backup_that_was_put_back_is_sealed_only_when_somebody_says_so() {
     let session = Session::with_demo();
     session.plain("cp", &["-r", "traces", "backup"]).status().unwrap();

@@ -28,7 +28,9 @@ pub fn run(words: &[String], by: &str, reason: &str, output: &Output) -> Result<
     let mut project = Project::resume(target.existing_log()?)?;
     let before = project.sheet().clone();
     project.amend(&amendment, &quark_trace::clock::now())?;
-    project.seal()?;
+    project.seal().map_err(|error| {
+        Failure::from(error).with_help("the fact sheet is amended all the same, but not signed")
+    })?;
     if output.json {
         output.json(&project.sheet().to_json_value())?;
         return Ok(0);

@@ -41,6 +41,14 @@ pub fn run(
     for fault in record.faults() {
         output.say(format!("{WARNING}warning:{WARNING:#} {fault}"));
     }
+    // The record is in the log whatever comes now; that it is not signed must not go unsaid.
+    if let Err(error) = target.store.close() {
+        output.say(format!(
+            "{WARNING}warning:{WARNING:#} the record is in the log, but no checkpoint was signed over \
+             it: {}",
+            visible(error.message())
+        ));
+    }
     if output.json {
         return output.stored(record.line()).map(|()| 0);
     }

@@ -65,7 +65,10 @@ fn adopt(
         Some(text) => stages.adopt_text(stage, &text, mode)?,
         None => stages.set_mode(stage, mode.unwrap_or_default())?,
     };
-    target.store.seal(&target.project)?;
+    target.store.seal(&target.project).map_err(|error| {
+        let help = format!("the schema is in force all the same, entry {index}, but not signed");
+        Failure::from(error).with_help(help)
+    })?;
     let mode = mode_of(&stages, stage)?;
     if output.json {
         let mode = mode.as_str();
