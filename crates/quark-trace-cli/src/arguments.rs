@@ -113,10 +113,10 @@ pub enum Verb {
         adopt: Option<String>,
         /// The schema, a JSON Schema in a file or `quark:stage/NAME/1`; else the one in force or
         /// the vocabulary's
-        #[arg(long, value_name = "FILE", requires = "adopt")]
+        #[arg(long, value_name = "FILE", requires = "adopt", conflicts_with_all = ["show", "infer", "coverage"])]
         schema: Option<PathBuf>,
         /// What becomes of a record that breaks it: off, warn or strict
-        #[arg(long, value_name = "MODE", requires = "adopt")]
+        #[arg(long, value_name = "MODE", requires = "adopt", conflicts_with_all = ["show", "infer", "coverage"])]
         mode: Option<Mode>,
         /// Draft a schema from the records of this stage
         #[arg(long, value_name = "STAGE", conflicts_with_all = ["show", "adopt"])]

@@ -55,6 +55,41 @@ fn the_words_before_a_filter_may_come_from_the_environment() {
 }
 
 #[test]
+fn what_would_be_passed_over_is_refused() {
+    let session = session();
+    let counted = ["--group-by", "payload.site"];
+    for (arguments, word) in [
+        (&["--limit", "2"][..], "a limit"),
+        (&["payload.round > 1 LIMIT 2"], "a limit"),
+        (&["--order", "stage"], "an order"),
+        (&["--csv", "--columns", "stage"], "--columns"),
+    ] {
+        let said = query(&session, &[&counted, arguments].concat());
+        said.fails(3, &format!("{word} means nothing there"));
+    }
+    for form in [&["--chart", "payload.loss"][..], &counted, &[]] {
+        let said = query(&session, &[form, &["--columns", "stage"]].concat());
+        said.fails(3, "--columns are those of --csv and --parquet");
+    }
+    query(&session, &["--chart", "payload.loss", "--limit", "3"]).done();
+    let pattern = query(&session, &["payload.site ~ '('"]);
+    pattern.fails(3, "used: unclosed group\n  payload.site ~ '('\n                 ^^^\n");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named() {
+    let session = session();
+    let said = query(&session, &["--parquet", "none/records.parquet"]);
+    said.fails(2, "could not write none/records.parquet: No such file");
+    fs::create_dir(session.folder.join("folder")).unwrap();
+    query(&session, &["--parquet", "folder"]).fails(2, "could not write folder: Is a directory");
+    let left = |entry: std::io::Result<fs::DirEntry>| {
+        entry.unwrap().file_name().to_string_lossy().ends_with(".part")
+    };
+    assert!(!fs::read_dir(&session.folder).unwrap().any(left), "what was begun is removed");
+}
+
+#[test]
 fn json_is_the_stored_lines() {
     let session = session();
     let stored = session.run(&["history", "traces", "demo", "--json"]).done();

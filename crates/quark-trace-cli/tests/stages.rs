@@ -115,6 +115,17 @@ fn a_draft_can_be_used_and_coverage_names_slips() {
 }
 
 #[test]
+fn a_mode_belongs_to_what_is_used() {
+    let session = Session::with_demo();
+    for other in [&["--show", "training"][..], &["--infer", "train"], &["--coverage"], &[]] {
+        for option in [&["--mode", "strict"][..], &["--schema", "x.json"]] {
+            let said = session.run(&[&["stages", "traces", "demo"], other, option].concat());
+            assert_eq!(said.code, 3, "{other:?} {option:?}: {}{}", said.out(), said.err());
+        }
+    }
+}
+
+#[test]
 fn names_and_values_cannot_drive_the_terminal() {
     let session = Session::with_demo();
     let hostile = "st\u{1b}[2Jage\u{202e}x";

@@ -176,7 +176,11 @@ fn expression(text: &str) -> Result<Regex, QueryError> {
         let reason = match error {
             regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
             // The crate draws the place over several lines; the last one says what is wrong.
-            other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+            other => {
+                let shown = other.to_string();
+                let last = shown.lines().last().unwrap_or_default().trim();
+                last.strip_prefix("error: ").unwrap_or(last).to_owned()
+            }
         };
         let message = format!("this is no regular expression that can be used: {reason}");
         QueryError::new(QueryFault::Pattern, message)

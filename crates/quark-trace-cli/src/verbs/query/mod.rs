@@ -37,8 +37,12 @@ pub fn run(asked: &arguments::Query, output: &Output) -> Result<u8, Failure> {
             "--json is one form of the output, and another one is asked for",
         ));
     }
+    if !asked.columns.is_empty() && !asked.csv && asked.parquet.is_none() {
+        return Err(Failure::usage("--columns are those of --csv and --parquet"));
+    }
     let (target, filter) = words(&asked.words);
     let query = query(filter, asked)?;
+    check_counted(&query, asked)?;
     let target = Target::open(target, Access::Read, output)?;
     let log = target.existing_log()?;
     let search = search(&log, query, asked)?;
@@ -53,12 +57,27 @@ pub fn run(asked: &arguments::Query, output: &Output) -> Result<u8, Failure> {
         output.say(format!("wrote {} records to {}", columns.rows(), safe(&name)));
     } else if asked.csv {
         csv::write(&columns(search, &asked.columns, output)?, output)?;
-    } else if !asked.columns.is_empty() {
-        return Err(Failure::usage("--columns are those of --csv and --parquet"));
     } else {
         records(search, output)?;
     }
     Ok(0)
+}
+
+/// Counts are of all records that match: what would be passed over in silence is refused.
+fn check_counted(query: &Query, asked: &arguments::Query) -> Result<(), Failure> {
+    let counted =
+        asked.chart.is_none() && !(asked.aggregate.is_empty() && asked.group_by.is_empty());
+    let unused = match () {
+        () if !counted => return Ok(()),
+        () if query.limit.is_some() => "a limit",
+        () if !query.order.is_empty() => "an order",
+        () if asked.after.is_some() => "--after",
+        () if !asked.columns.is_empty() => "--columns",
+        () => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "--aggregate and --group-by count every record that matches; {unused} means nothing there"
+    )))
 }
 
 fn safe(text: &str) -> String {

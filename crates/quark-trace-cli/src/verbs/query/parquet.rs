@@ -24,17 +24,21 @@ pub fn write(columns: &Columns, file: &Path) -> std::result::Result<(), Failure>
         Failure::failed(format!("could not write {}: {error}", file.display()))
     };
     let mut name = file.file_name().ok_or_else(|| failed(&"it is no name of a file"))?.to_owned();
-    name.push(".part");
+    name.push(format!(".{}.part", std::process::id()));
     let part = file.with_file_name(name);
-    let written = File::create(&part)
-        .map_err(ParquetError::from)
-        .and_then(|open| write_to(columns, BufWriter::new(open)))
+    // Made anew: what somebody else has put there is neither written over nor followed.
+    let open = File::create_new(&part).map_err(|error| failed(&error))?;
+    let written = write_to(columns, BufWriter::new(open))
         .and_then(|open| Ok(open.into_inner().map_err(io::Error::from)?.sync_all()?))
         .and_then(|()| Ok(fs::rename(&part, file)?));
     written.map_err(|error| {
         // What was begun is of no use; that it cannot be removed either says nothing new.
         let _ = fs::remove_file(&part);
-        failed(&error)
+        match error {
+            // Without a word of how the crate wraps it.
+            ParquetError::External(error) => failed(&error),
+            other => failed(&other),
+        }
     })
 }
 
