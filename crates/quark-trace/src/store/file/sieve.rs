@@ -164,10 +164,8 @@ impl Work {
         let lines_end = loop {
             let length = limit - from - buffer.len() as u64;
             let read = file.by_ref().take(length).read_to_end(buffer)?;
-            if at > 0
-                && limit == end
-                && !memchr::memchr(b'\n', buffer).is_some_and(|at| at < searched)
-            {
+            let begins = memchr::memchr(b'\n', buffer).is_some_and(|at| at < searched);
+            if at > 0 && limit == end && !begins {
                 // No line begins here: one that is long is read where it begins, and there alone.
                 return Ok((0..0, from));
             }
