@@ -115,6 +115,28 @@ fn a_draft_can_be_used_and_coverage_names_slips() {
 }
 
 #[test]
+fn a_schema_that_is_gone_is_said_to_be_gone() {
+    let session = Session::with_demo();
+    session.run(&["stages", "traces", "demo", "--use", "training", "--mode", "strict"]).done();
+    let ledger = fs::read_to_string(session.folder.join("traces/demo.qtlog/ledger")).unwrap();
+    let digest = ledger.split("\nschema sha256:").nth(1).unwrap();
+    let object = session.folder.join(format!("traces/demo.qtlog/objects/{}", &digest[..2]));
+    let object = fs::read_dir(object).unwrap().next().unwrap().unwrap().path();
+    for gone in [false, true] {
+        if gone {
+            fs::remove_file(&object).unwrap();
+        } else {
+            fs::write(&object, "{}").unwrap();
+        }
+        let listed = session.run(&["stages", "traces", "demo"]).done();
+        let said = "the schema is missing, or is not the one that its entry names";
+        assert!(listed.contains(said), "{listed}");
+        session.run(&["stages", "traces", "demo", "--show", "training"]).fails(2, said);
+        session.run(&["verify", "traces", "demo"]).fails(1, "");
+    }
+}
+
+#[test]
 fn a_mode_belongs_to_what_is_used() {
     let session = Session::with_demo();
     for other in [&["--show", "training"][..], &["--infer", "train"], &["--coverage"], &[]] {

@@ -55,6 +55,13 @@ impl SchemaBook {
         fault.map_or(Ok(()), Err)
     }
 
+    /// Takes note of the `schema` entry `index` about `stage`, whose object is gone or changed:
+    /// nothing is checked with it.
+    pub fn take_missing(&mut self, index: u64, stage: &str) {
+        let schema = Err(SchemaFault::Missing);
+        self.stages.insert(stage.to_owned(), InForce { index, schema });
+    }
+
     /// What is in force, by stage.
     pub fn in_force(&self) -> impl Iterator<Item = (&str, &InForce)> {
         self.stages.iter().map(|(stage, in_force)| (stage.as_str(), in_force))

@@ -36,6 +36,9 @@ pub enum SchemaFault {
         /// Its size in bytes.
         size: usize,
     },
+    /// There is nothing to read.
+    #[error("the schema is missing, or is not the one that its entry names")]
+    Missing,
     /// It is no JSON Schema, or asks for what is not offered.
     #[error("the schema is not acceptable at {}: {reason}", shown(path))]
     Refused {

@@ -119,12 +119,7 @@ impl<'a> Stages<'a> {
 
     /// The schemas in force now.
     pub fn in_force(&self) -> Result<SchemaBook> {
-        let schemas = Schemas::read(self.log.store().as_ref(), self.log.project())?;
-        let mut book = SchemaBook::default();
-        for entry in schemas.in_force {
-            let _ = book.take(entry.index, &entry.stage, &entry.object.unwrap_or_default());
-        }
-        Ok(book)
+        Ok(Schemas::read(self.log.store().as_ref(), self.log.project())?.book())
     }
 
     /// Looks back over the whole log: which records break the schemas of their time.

@@ -87,13 +87,8 @@ impl KnownRules {
     }
 
     fn take(&self, schemas: Schemas) -> Arc<Rules> {
-        let mut book = SchemaBook::default();
-        for entry in schemas.in_force {
-            // One that cannot be used, or is gone, stops nobody from logging; `verify` tells of it.
-            let object = entry.object.unwrap_or_default();
-            let _ = book.take(entry.index, &entry.stage, &object);
-        }
-        let rules = Arc::new(Rules { until: schemas.until, book });
+        // One that cannot be used, or is gone, stops nobody from logging; `verify` tells of it.
+        let rules = Arc::new(Rules { until: schemas.until, book: schemas.book() });
         *self.lock() = Some(Arc::clone(&rules));
         rules
     }

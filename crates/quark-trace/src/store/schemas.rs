@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::{Digest, Entry};
-use quark_trace_core::stages::stage_of;
+use quark_trace_core::stages::{SchemaBook, stage_of};
 
 use super::{NewEntry, Plan, Row, Select, Store};
 use crate::error::Result;
@@ -31,6 +31,18 @@ pub struct SchemaEntry {
 }
 
 impl Schemas {
+    /// The schemas, ready to be used. One that cannot be is in the book with the reason.
+    pub fn book(self) -> SchemaBook {
+        let mut book = SchemaBook::default();
+        for entry in self.in_force {
+            match entry.object {
+                Some(object) => drop(book.take(entry.index, &entry.stage, &object)),
+                None => book.take_missing(entry.index, &entry.stage),
+            }
+        }
+        book
+    }
+
     /// Reads them off the log.
     pub fn read<S: Store + ?Sized>(store: &S, project: &ProjectId) -> Result<Self> {
         let mut until = 0;
