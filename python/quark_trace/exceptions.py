@@ -268,11 +268,17 @@ def _choose(kind: str, message: str, doing: str, subject: str | None) -> QuarkLe
             return InvalidAmendmentError(message)
         case "invalid_input" | "unsupported" if doing == "opening":
             return _OpeningError(message)
+        case "invalid_input" if doing == "reading":
+            return _with_message(_WrongQuestionError(message), message)
     return BackendReadError(message) if doing == "reading" else BackendWriteError(message)
 
 
 class _OpeningError(BackendError, ValueError):
     """An argument of a backend is not acceptable."""
+
+
+class _WrongQuestionError(BackendReadError, ValueError):
+    """What was asked for cannot be answered, whatever is stored."""
 
 
 def _with_message(error: QuarkLensError, message: str) -> QuarkLensError:

@@ -249,6 +249,8 @@ class Project:
         :param checkpoint: a checkpoint known from elsewhere, which the log must contain.
         :returns: ``exit_code`` (0 verified, 1 tampered, 2 incomplete), ``level``, ``headline``,
             ``findings`` and more.
+        :raises BackendReadError: the log cannot be read; also a ``ValueError`` where ``level``, a key
+            or ``checkpoint`` is none.
         """
         verdict: dict[str, Any] = json.loads(
             self._native("verify").verify(level, keys or [], checkpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -179,29 +180,38 @@ def make(
     as_of: int | datetime | str | None,
 ) -> Query:
     """Put a query together from what ``Project.query`` was given."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise QueryError("the query is no text of whole characters") from error
-    if limit is not None and limit < 0:
-        raise QueryError(f"limit is how many records there are at most, not {limit}")
+    if not isinstance(text, str):
+        raise TypeError(f"a query is text, not {_kind(text)}")
+    if after is not None and not isinstance(after, str):
+        raise TypeError(f"after is the cursor of a page, not {_kind(after)}")
     filters: list[tuple[str, str, Any]] = []
     if stage is not None:
-        filters.append(("stage", "=", stage if isinstance(stage, str) else list(stage)))
+        filters.append(("stage", "=", _values(stage)))
     if since is not None:
         filters.append(("timestamp", ">=", _time(since)))
     if until is not None:
         filters.append(("timestamp", "<", _time(until)))
     for name, value in (where or {}).items():
-        filters.append((name, "=", list(value) if isinstance(value, (set, tuple)) else value))
+        filters.append((name, "=", _values(value)))
     parts = {
         "text": text,
         "filters": filters,
         "order": [] if order is None else _names(order),
-        "limit": limit,
+        "limit": None if limit is None else _limit(limit),
         "after": after,
-        "as_of": None if as_of is None else str(as_of if isinstance(as_of, int) else _time(as_of)),
+        "as_of": None if as_of is None else _as_of(as_of),
     }
+    try:
+        for word in (text, after or "", parts["as_of"] or "", *parts["order"]):
+            word.encode()
+        for name, _, value in filters:
+            for word in (name, *(value if isinstance(value, list) else [value])):
+                if isinstance(word, str):
+                    word.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            "the query is no text of whole characters: it holds a lone surrogate"
+        ) from error
     return Query(project_id, backend, parts)
 
 
@@ -209,6 +219,47 @@ def _names(given: str | Iterable[str]) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def _time(given: datetime | str) -> str:
+def _time(given: Any) -> str:
     """A time as text; one without a zone is taken as UTC."""
-    return given if isinstance(given, str) else given.isoformat()
+    if isinstance(given, str):
+        return given
+    written = getattr(given, "isoformat", None)
+    if written is None:
+        raise TypeError(f"a time is a datetime or ISO 8601 text, not {_kind(given)}")
+    return str(written())
+
+
+def _as_of(given: Any) -> str:
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        return _time(given)
+    return str(operator.index(given))
+
+
+def _limit(given: Any) -> int:
+    try:
+        limit = operator.index(given)
+    except TypeError:
+        raise TypeError(f"limit is a whole number, not {_kind(given)}") from None
+    if limit < 0:
+        raise QueryError(f"limit is how many records there are at most, not {limit}")
+    # No log has more.
+    return min(limit, 2**63)
+
+
+def _values(given: Any) -> Any:
+    """A value, or a list of them; numpy's are taken as the Python values that they are."""
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a field is compared with text or numbers, not with {_kind(given)}")
+    given = _plain(given)
+    if isinstance(given, (list, tuple, set, frozenset, range)):
+        return [_plain(value) for value in given]
+    return given
+
+
+def _plain(value: Any) -> Any:
+    unwrap = getattr(value, "tolist", None)
+    return value if unwrap is None else unwrap()
+
+
+def _kind(given: object) -> str:
+    return type(given).__name__

@@ -43,6 +43,9 @@ class Stages:
                 schema = json.dumps(schema)
             except (TypeError, ValueError) as error:
                 raise InvalidSchemaError(f"the schema cannot be written as JSON: {error}") from error
+        if not isinstance(schema, (str, bytes, type(None))):
+            kind = type(schema).__name__
+            raise TypeError(f"a schema is a dictionary or JSON text, not {kind}")
         text = schema.encode() if isinstance(schema, str) else schema
         return _core.use_schema(self._log, stage, text, mode)
 
@@ -68,7 +71,10 @@ class Stages:
         return found
 
     def infer(self, stage: str) -> dict[str, Any]:
-        """Draft a schema from the records of a stage, to look over and ``use``."""
+        """Draft a schema from the records of a stage, to look over and ``use``.
+
+        :raises InvalidSchemaError: there are no records of that stage.
+        """
         schema: dict[str, Any] = json.loads(_core.infer_schema(self._log, stage))
         return schema
 

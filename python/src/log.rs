@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use quark_trace::core::ids::ProjectId;
-use quark_trace::core::ledger::VerifierKey;
+use quark_trace::core::ledger::{Checkpoint, Note, VerifierKey};
 use quark_trace::core::sheet::{Amendment, FactSheet};
 use quark_trace::store::Store;
 use quark_trace::verify::{Level, Policy};
@@ -281,6 +281,11 @@ impl Log {
         let keys = keys.iter().map(|key| VerifierKey::parse(key.trim()));
         let keys =
             keys.collect::<Result<Vec<_>, _>>().map_err(|fault| invalid(&fault.to_string()))?;
+        if let Some(note) = &checkpoint {
+            // One that is none says nothing about the log.
+            let read = Note::parse(note).and_then(|note| Checkpoint::parse(note.text()));
+            read.map_err(|fault| invalid(&format!("the checkpoint that was given is {fault}")))?;
+        }
         let policy = Policy { level, keys, checkpoint, ..Policy::default() };
         let verdict = self.run(py, Doing::Reading, move |open| {
             quark_trace::verify::verify(open.store.as_ref(), open.log.project(), &policy)

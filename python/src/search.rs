@@ -80,6 +80,13 @@ impl Search {
         let read = |error: Error| refuse(py, &error.to_string());
         let as_of = parts.as_of.as_deref().map(str::parse).transpose().map_err(read)?;
         let after = parts.after.as_deref().map(str::parse).transpose().map_err(read)?;
+        if matches!(source, Source::Listed(_))
+            && matches!(as_of, Some(AsOf::Index(_) | AsOf::Checkpoint(_)))
+        {
+            let message = "this backend keeps no ledger, so that its records have no index and no \
+                           checkpoint covers them; as_of takes a time";
+            return Err(refuse(py, message));
+        }
         Ok(Self { source, query, as_of, after })
     }
 

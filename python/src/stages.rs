@@ -107,6 +107,10 @@ pub fn stage_coverage(py: Python<'_>, log: &Log) -> PyResult<String> {
 #[pyfunction]
 pub fn infer_schema(py: Python<'_>, log: &Log, stage: &str) -> PyResult<String> {
     let draft = log.run(py, Doing::Reading, |open| open.trace_log().stages().infer(stage))?;
+    if draft.payloads() == 0 {
+        let message = format!("there are no records of stage {stage:?} to draft a schema from");
+        return Err(raise(py, "schema", &message, "reading", None, None, Some(stage)));
+    }
     Ok(draft.schema(stage).to_string())
 }
 

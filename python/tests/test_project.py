@@ -122,16 +122,16 @@ def test_the_verdict_names_what_was_found(project: Project, tmp_path: Path) -> N
     assert "E-ALTERED" in {finding["code"] for finding in verdict["findings"]}
 
 
-@pytest.mark.parametrize("arguments", [{"level": "L9"}, {"keys": ["no key"]}])
+@pytest.mark.parametrize(
+    "arguments", [{"level": "L9"}, {"keys": ["no key"]}, {"checkpoint": "no checkpoint"}]
+)
 def test_a_wrong_question_is_not_an_answer(arguments: dict, project: Project) -> None:
     project.log("s")
-    with pytest.raises(BackendError):
+    with pytest.raises(BackendError, match="no level|not a verifier key|checkpoint") as caught:
         project.verify(**arguments)
-
-
-def test_a_checkpoint_that_is_none_proves_nothing(project: Project) -> None:
-    project.log("s")
-    assert project.verify(checkpoint="no checkpoint")["exit_code"] != 0
+    assert isinstance(caught.value, ValueError)
+    assert "read failed" not in str(caught.value)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)
 
 
 def test_a_pinned_key_and_checkpoint(project: Project, tmp_path: Path) -> None:

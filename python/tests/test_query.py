@@ -279,6 +279,44 @@ def test_a_backend_that_reads_otherwise_is_asked(tmp_path: Path, sheet: Path) ->
         assert project.query().count() == 8
 
 
+def test_wrong_arguments_are_told_by_name(filled: Project) -> None:
+    for given, said in [
+        ({"query": None}, "a query is text, not NoneType"),
+        ({"limit": "5"}, "limit is a whole number, not str"),
+        ({"limit": 5.0}, "limit is a whole number, not float"),
+        ({"after": 3}, "after is the cursor of a page, not int"),
+        ({"since": 3.5}, "a time is a datetime or ISO 8601 text, not float"),
+        ({"as_of": 1.5}, "a time is a datetime or ISO 8601 text, not float"),
+        ({"where": {"payload.site": b"a"}}, "not with bytes"),
+        ({"where": {"payload.site": {"a": 1}}}, "payload.site is compared with a dict"),
+    ]:
+        with pytest.raises(TypeError, match=said):
+            filled.query(**given)
+    for given in [{"query": "stage = '\ud800'"}, {"where": {"payload.\ud800": 1}},
+                  {"where": {"payload.a": ["\ud800"]}}, {"order": "payload.\ud800"}]:
+        with pytest.raises(QueryError, match="lone surrogate"):
+            filled.query(**given)
+    assert filled.query(limit=2**70).count() == filled.query().count()
+
+
+def test_values_of_numpy_are_values(filled: Project) -> None:
+    numpy = pytest.importorskip("numpy")
+    for value in (numpy.int64(3), numpy.float32(3), [numpy.int64(3)], numpy.array([3, 99]),
+                  frozenset({3}), range(3, 4)):
+        assert rounds(filled.query(where={"payload.round": value})) == [3], value
+    assert filled.query(limit=numpy.int64(2)).count() == 2
+
+
+def test_a_backend_without_ledger_knows_the_past_by_time_alone(sheet: Path) -> None:
+    with Project.open(sheet, Own()) as project:
+        fill(project)
+        for as_of in (3, "example.org/log\n3\nAAAA\n"):
+            with pytest.raises(QueryError, match="keeps no ledger.*as_of takes a time"):
+                project.query(as_of=as_of)
+        assert project.query(as_of="2020-01-01").count() == 0
+        assert project.query(as_of="9999-01-01").count() == 9
+
+
 def test_hostile_values_arrive_as_they_are(filled: Project) -> None:
     hostile = ["'; DROP TABLE records; --", "\x1b[31m", "\u202e", "a\nb", "", "\0", "\U0001f600"]
     for text in hostile:

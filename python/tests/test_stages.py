@@ -122,6 +122,15 @@ def test_what_is_no_schema_is_refused(
     assert project.stages.in_force() == {}
 
 
+def test_nothing_is_drafted_from_nothing(project: Project) -> None:
+    project.log("s", a=1)
+    assert project.stages.infer("s")["required"] == ["a"]
+    with pytest.raises(InvalidSchemaError, match="no records of stage"):
+        project.stages.infer("t")
+    with pytest.raises(TypeError, match="a dictionary or JSON text, not list"):
+        project.stages.use("s", [])  # type: ignore[arg-type]
+
+
 def test_coverage_and_vocabulary(project: Project) -> None:
     project.log("experiment_start")
     project.log("client_ruond")
