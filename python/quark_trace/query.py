@@ -193,7 +193,7 @@ def make(
         filters.append(("timestamp", "<", _time(until)))
     for name, value in (where or {}).items():
         filters.append((name, "=", _values(value)))
-    parts = {
+    parts: dict[str, Any] = {
         "text": text,
         "filters": filters,
         "order": [] if order is None else _names(order),
