@@ -219,3 +219,20 @@ fn a_draft_fits_what_it_was_made_from() {
     paths.sort_unstable();
     assert_eq!(paths, ["/loss", "/round"]);
 }
+
+/// What nobody can read any more says nothing; the schema before it says nothing of later records.
+#[test]
+fn a_schema_that_is_gone_leaves_the_one_before_it_replaced() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let log = log(&store);
+    log.stages().adopt_builtin("client_round", Mode::Warn).unwrap();
+    log.stages().adopt_text("client_round", b"{}", None).unwrap();
+    log.log("client_round", &bad()).unwrap();
+    assert_eq!(log.stages().review().unwrap().broken(), []);
+    std::fs::remove_file(folder.schema(2)).unwrap();
+    assert_eq!(log.stages().review().unwrap().broken(), []);
+    let verdict = verdict(&store);
+    assert_eq!(found(&verdict, Code::Schema), []);
+    assert_eq!(found(&verdict, Code::Missing).len(), 1);
+}

@@ -74,6 +74,14 @@ impl Review {
         }
     }
 
+    /// Takes an entry whose object is gone, or is not the one that it names. A schema that nobody
+    /// can read replaces the one before all the same.
+    pub fn take_missing(&mut self, index: u64, entry: &Entry<'_>) {
+        if let Some(stage) = stage_of(entry) {
+            self.book.take_missing(index, &stage);
+        }
+    }
+
     fn schema(&mut self, index: u64, entry: &Entry<'_>, object: &[u8]) {
         let why = match stage_of(entry) {
             None => "it names no stage".to_owned(),

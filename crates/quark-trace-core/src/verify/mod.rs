@@ -157,6 +157,7 @@ impl<'p> Verifier<'p> {
 
     fn check_object(&mut self, entry: &Entry<'_>, found: &Found<'_>) {
         let Some(object) = found.object else {
+            self.review.take_missing(found.index, entry);
             // What an unknown kind is about is not for this version to say.
             if !matches!(entry.kind, Kind::Other(_)) {
                 let message =
@@ -167,6 +168,7 @@ impl<'p> Verifier<'p> {
         };
         let digest = found.digest.unwrap_or_else(|| Digest::of(object));
         if digest != entry.object {
+            self.review.take_missing(found.index, entry);
             let message = format!("the {} of entry {} was changed", noun(entry.kind), found.index);
             self.find(Code::Altered, Severity::Error, Some(found.index), found.place, message);
             return;

@@ -151,11 +151,12 @@ impl<'a> Stages<'a> {
                 return ControlFlow::Continue(());
             };
             until = index + 1;
-            if let Some(object) = object
-                && let Ok(entry) = Entry::parse(line)
-                && digest.unwrap_or_else(|| Digest::of(&object)) == entry.object
-            {
-                review.take(index, &entry, &object);
+            let Ok(entry) = Entry::parse(line) else { return ControlFlow::Continue(()) };
+            let is_named =
+                |object: &[u8]| digest.unwrap_or_else(|| Digest::of(object)) == entry.object;
+            match object.filter(|object| is_named(object)) {
+                Some(object) => review.take(index, &entry, &object),
+                None => review.take_missing(index, &entry),
             }
             ControlFlow::Continue(())
         })?;
