@@ -281,7 +281,7 @@ fn mistakes_are_pointed_at() {
         ),
         (
             "payload.a ~ '('",
-            "this is no regular expression that can be used: error: unclosed group\n  payload.a ~ '('\n              ^^^",
+            "this is no regular expression that can be used: unclosed group\n  payload.a ~ '('\n              ^^^",
         ),
         ("(stage = 'a'", "expected `)`, found the end\n  (stage = 'a'\n              ^"),
         ("", "expected a field, such as stage or payload.loss, found the end\n  \n  ^"),
