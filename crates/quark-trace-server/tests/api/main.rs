@@ -1,0 +1,5 @@
+//! The API as its clients meet it, without a network between.
+
+mod authorisation;
+mod place;
+mod registry;
