@@ -2,4 +2,5 @@
 
 mod authorisation;
 mod place;
+mod records;
 mod registry;
