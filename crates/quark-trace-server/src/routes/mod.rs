@@ -8,6 +8,7 @@
 //! | `projects`, `sheets`, `schemas` | projects and what they say of themselves |
 //! | `records`, `batch`, `receipt` | appending |
 //! | `read`, `rows`, `stream` | reading back, following |
+//! | `proofs`, `tlog` | what anybody can check with standard tools |
 //! | `registry` | institutions, nodes, keys |
 //! | `server` | health, metrics, what this is |
 
@@ -24,6 +25,7 @@ mod batch;
 mod body;
 pub mod boundary;
 mod projects;
+mod proofs;
 mod read;
 mod receipt;
 mod records;
@@ -34,6 +36,7 @@ mod server;
 mod sheets;
 mod stream;
 mod table;
+mod tlog;
 
 pub use server::install_metrics;
 pub use table::{Route, Table};
@@ -51,6 +54,7 @@ const OPERATOR: &[Role] = &[Role::Operator];
 /// Every route of the API, each with what it asks of its caller.
 pub fn table(app: &Arc<App>) -> Table {
     let read = Policy::Read(Opening::Records);
+    let ledger = Policy::Read(Opening::Ledger);
     let write = Policy::Project(WRITES);
     Table::new(app)
         .get("/health", Policy::Public, server::health)
@@ -76,6 +80,12 @@ pub fn table(app: &Arc<App>) -> Table {
         .get("/projects/{project}/head", read, rows::head)
         .get("/projects/{project}/entries", read, rows::entries)
         .post("/projects/{project}/seal", Policy::Project(AMENDS), rows::seal)
+        .get("/projects/{project}/proof", read, proofs::inclusion)
+        .get("/projects/{project}/consistency", ledger, proofs::consistency)
+        .get("/tlog/{project}/checkpoint", ledger, tlog::checkpoint)
+        .get("/tlog/{project}/log.vkey", ledger, tlog::keys)
+        .get("/tlog/{project}/tile/{*tile}", ledger, tlog::tile)
+        .get("/tlog/{project}/objects/{sha256}", read, tlog::object)
         .get("/registry/institutions", Policy::Roles(OPERATOR), registry::institutions)
         .post("/registry/institutions", Policy::Roles(OPERATOR), registry::add_institution)
         .patch(

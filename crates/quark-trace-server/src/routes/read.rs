@@ -230,9 +230,10 @@ pub async fn receipt(
     Named((_, id)): Named<(String, String)>,
 ) -> Result<Json<Receipt>, Problem> {
     let log = granted.log()?.clone();
+    let tree = app.tree(log.project());
     let receipt = app.blocking(move || {
         let (index, record) = find(&log, &id)?;
-        receipt::of_known(&log, &record, index)
+        receipt::of_known(&log, &tree, &record, index)
     });
     Ok(Json(receipt.await?))
 }

@@ -88,6 +88,7 @@ pub struct Parameters {
 enum Selected {
     #[default]
     All,
+    Entries,
     Records,
     Sheets,
     Schemas,
@@ -97,6 +98,7 @@ impl From<Selected> for Select {
     fn from(selected: Selected) -> Self {
         match selected {
             Selected::All => Self::All,
+            Selected::Entries => Self::Entries,
             Selected::Records => Self::Records,
             Selected::Sheets => Self::Sheets,
             Selected::Schemas => Self::Schemas,

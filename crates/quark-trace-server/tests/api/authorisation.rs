@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use quark_trace::clock::{Clock, SystemClock};
+use quark_trace::core::ledger::{Digest, entry};
 use quark_trace_server::registry::{Actor, KeyRequest, Opening, Role};
 use quark_trace_server::routes;
 
@@ -59,6 +60,12 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("GET", "/projects/{project}/head", "nuao", READ),
     ("GET", "/projects/{project}/entries", "nuao", READ),
     ("POST", "/projects/{project}/seal", "na", WRITE),
+    ("GET", "/projects/{project}/proof", "nuao", READ),
+    ("GET", "/projects/{project}/consistency", "nuao", READ),
+    ("GET", "/tlog/{project}/checkpoint", "nuao", READ),
+    ("GET", "/tlog/{project}/log.vkey", "nuao", READ),
+    ("GET", "/tlog/{project}/tile/{*tile}", "nuao", READ),
+    ("GET", "/tlog/{project}/objects/{sha256}", "nuao", READ),
     ("GET", "/registry/institutions", "o", Nothing),
     ("POST", "/registry/institutions", "o", Nothing),
     ("PATCH", "/registry/institutions/{institution}", "o", Nothing),
@@ -93,6 +100,8 @@ struct Object {
     project: &'static str,
     node: &'static str,
     key_id: String,
+    /// SHA-256 of the first object of the project's log.
+    header: String,
     institution: Option<&'static str>,
     is_open: bool,
 }
@@ -179,6 +188,8 @@ fn path_of(pattern: &str, object: &Object) -> String {
         .replace("{node}", object.node)
         .replace("{key}", &object.key_id)
         .replace("{institution}", object.institution.unwrap_or("none"))
+        .replace("{*tile}", "0/000.p/1")
+        .replace("{sha256}", &object.header)
         .replace("{version}", "1")
         .replace("{record}", "r1")
 }
@@ -202,6 +213,11 @@ fn seen(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
     (answer.status, headers, body)
 }
 
+fn header_of(project: &str) -> String {
+    let project = project.parse().unwrap_or_else(|_| "none".parse().unwrap());
+    Digest::of(&entry::header_object(&project)).to_string()
+}
+
 async fn objects(place: &Place) -> Vec<Object> {
     let keys = ["a1", "b1"].map(|node| place.node_key(node));
     for (project, key) in [("own", &keys[0]), ("foreign", &keys[1]), ("opened", &keys[1])] {
@@ -209,6 +225,8 @@ async fn objects(place: &Place) -> Vec<Object> {
         let path = format!("/projects/{project}/records");
         let answer = place.post(&path, key, "application/json", record(project, "r1")).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{project}");
+        let sealed = place.post(&format!("/projects/{project}/seal"), key, "", "").await;
+        assert_eq!(sealed.status, StatusCode::OK, "{project}");
     }
     let by = Actor::command_line();
     let opened = "opened".parse().unwrap();
@@ -219,6 +237,7 @@ async fn objects(place: &Place) -> Vec<Object> {
         project,
         node,
         key_id,
+        header: header_of(project),
         institution,
         is_open,
     };
@@ -320,6 +339,31 @@ async fn what_is_foreign_looks_like_what_is_missing() {
         }
     }
     assert!(compared > 150, "{compared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_can_be_open_without_its_content() {
+    let place = Place::new();
+    objects(&place).await;
+    let project = "foreign".parse().unwrap();
+    let by = Actor::command_line();
+    place.app.registry.open_project(&by, &project, Opening::Ledger).unwrap();
+    for (path, status) in [
+        ("/tlog/foreign/checkpoint", StatusCode::OK),
+        ("/tlog/foreign/tile/0/000.p/3", StatusCode::OK),
+        ("/tlog/foreign/tile/entries/000.p/3", StatusCode::OK),
+        ("/projects/foreign/consistency?from=1", StatusCode::OK),
+        ("/projects/foreign/records", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign/proof?index=1", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign/entries", StatusCode::UNAUTHORIZED),
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(place.send(request).await.status, status, "{path}");
+    }
+    let header = format!("/tlog/foreign/objects/{}", header_of("foreign"));
+    let request = Request::get(header).body(Body::empty()).unwrap();
+    assert_eq!(place.send(request).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
