@@ -181,17 +181,19 @@ fn an_index_that_is_far_behind_is_made_in_parts() {
     store.append(&project(), &commit).unwrap();
     store.close().unwrap();
     drop(store);
-    let undo = "DELETE FROM qt_record; DELETE FROM qt_number; UPDATE qt_log SET indexed = 0";
+    let undo = "DELETE FROM qt_record; DELETE FROM qt_number; DELETE FROM qt_id; \
+                UPDATE qt_log SET indexed = 0, identified = 0";
     let other = folder.connect();
     other.execute_batch(undo).unwrap();
-    let indexed =
-        || -> i64 { other.query_row("SELECT indexed FROM qt_log", [], |row| row.get(0)).unwrap() };
+    let identified = || -> i64 {
+        other.query_row("SELECT identified FROM qt_log", [], |row| row.get(0)).unwrap()
+    };
     let store = folder.open();
     let seen = std::thread::scope(|scope| {
         let writer = scope.spawn(|| append(&store, "plain-7").unwrap());
         let mut seen = std::collections::BTreeSet::new();
         while !writer.is_finished() {
-            seen.insert(indexed());
+            seen.insert(identified());
         }
         assert_eq!(writer.join().unwrap(), RECORDS as u64 + 1, "it is there");
         seen

@@ -156,7 +156,7 @@ fn every_column_of_every_table() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 10);
     drop(connection);
     let (mut updates, mut deletes) = (0, 0);
     for table in tables {

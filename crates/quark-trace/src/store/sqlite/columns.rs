@@ -27,6 +27,15 @@ pub(super) fn record_key(record_id: &str) -> Digest {
     Digest::of(record_id.as_bytes())
 }
 
+/// What the index of ids has of a key. Two ids may have it in common, so that the record is asked.
+pub(super) type ShortKey = [u8; 8];
+
+pub(super) fn short(key: &Digest) -> ShortKey {
+    let mut first = ShortKey::default();
+    first.copy_from_slice(&key.0[..8]);
+    first
+}
+
 /// The key of the id that a record has, if it can be read.
 pub(super) fn key_of(line: &[u8]) -> Option<Digest> {
     View::parse(line).ok().map(|view| record_key(&view.record_id.to_str()))

@@ -1,4 +1,4 @@
-//! Deriving `qt_record` and `qt_number` from records, some time after these were appended.
+//! Deriving `qt_record`, `qt_number` and `qt_id` from records, some time after these were appended.
 //!
 //! `qt_log.indexed` says up to which entry that was done. Who reads takes the index for entries
 //! before it and reads the others, so that nothing depends on when it was done.
@@ -6,7 +6,7 @@
 use quark_trace_core::ledger::Entry;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::columns::Columns;
+use super::columns::{Columns, short};
 use super::connection::{commit, roll_back};
 use super::fault::Fault;
 use super::statements as sql;
@@ -32,18 +32,19 @@ pub(super) fn catch_up(
 }
 
 /// As [`catch_up`], within a transaction.
-pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
-    let end = connection
+fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
+    let end: Option<(i64, i64, i64)> = connection
         .prepare_cached(sql::END)?
-        .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?)))
+        .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get(3)?, row.get(4)?)))
         .optional()?;
-    let Some((size, indexed)) = end.filter(|(size, indexed)| indexed < size) else {
+    let Some((size, indexed, identified)) = end.filter(|(size, indexed, _)| indexed < size) else {
         return Ok(None);
     };
     let to = size.min(indexed.saturating_add(limit));
     let mut entries = connection.prepare_cached(sql::SPAN)?;
     let mut insert_record = connection.prepare_cached(sql::INSERT_RECORD)?;
     let mut insert_number = connection.prepare_cached(sql::INSERT_NUMBER)?;
+    let mut insert_id = connection.prepare_cached(sql::INSERT_ID)?;
     let mut rows = entries.query((log_id, indexed, to))?;
     while let Some(row) = rows.next()? {
         let index: i64 = row.get(0)?;
@@ -60,6 +61,9 @@ pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<O
             columns.at_us,
             columns.numbers.as_ref().map(|numbers| numbers.len() as i64),
         ))?;
+        if let Some(key) = columns.record_key.as_ref().filter(|_| index >= identified) {
+            insert_id.execute((log_id, &short(key)[..], index))?;
+        }
         for (path, value) in columns.numbers.iter().flatten() {
             insert_number.execute((log_id, path, value, index))?;
         }
