@@ -24,7 +24,10 @@ fn filters_use_an_index() {
     let mut filters = 0;
     for statement in SqliteStore::statements() {
         let index = match statement {
-            text if text.contains("key = ?2") => "PRIMARY KEY (log_id=? AND key=?)",
+            text if text.contains("record_key = ?3") => "PRIMARY KEY (log_id=? AND idx>?)",
+            text if text.contains("keys FROM qt_id") => {
+                "sqlite_autoindex_qt_id_1 (log_id=? AND n>? AND n<?)"
+            }
             text if text.contains("stage = ?2") || text.contains("stage IS NULL") => {
                 "INDEX qt_record_stage (log_id=? AND stage=?)"
             }
@@ -48,7 +51,7 @@ fn filters_use_an_index() {
         let scans = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
         assert!(!steps.iter().any(scans), "{statement}: {steps:?}");
     }
-    assert_eq!(filters, 11);
+    assert_eq!(filters, 12);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use quark_trace_core::ledger::{Digest, Entry};
 use rusqlite::{Connection, Rows};
 
 use super::candidates::identified;
-use super::check_ids::Ids;
+use super::check_ids::RowsOfIds;
 use super::check_log::{self, Stored};
 use super::check_records::Records;
 use super::columns::log_id;
@@ -41,7 +41,7 @@ pub(super) struct Check {
     checkpoints: Vec<Stored>,
     records: Records,
     /// `None` in tables of an older version.
-    ids: Option<Ids>,
+    ids: Option<RowsOfIds>,
 }
 
 impl Check {
@@ -59,13 +59,14 @@ impl Check {
             tiles: BTreeMap::new(),
             checkpoints: check_log::checkpoints(connection, log_id(project))?,
             records: Records::of_log(size, indexed),
-            ids: identified(connection, log_id(project))?.map(|to| Ids::of_log(size, to)),
+            ids: identified(connection, log_id(project))?.map(|to| RowsOfIds::of_log(size, to)),
         })
     }
 
     /// Takes an entry; tells the sink what does not fit it.
     pub fn entry(
         &mut self,
+        connection: &Connection,
         stored: &StoredEntry<'_>,
         entry: Option<&Entry<'_>>,
         records: &mut Rows<'_>,
@@ -95,7 +96,8 @@ impl Check {
         }
         let derived = self.records.compare(stored, entry, records, &mut told)?;
         if let Some(ids) = &mut self.ids {
-            ids.expect(stored, entry, derived.and_then(|columns| columns.record_key));
+            let key = derived.and_then(|columns| columns.record_key);
+            ids.entry(connection, log_id(&self.project), stored, (entry, key), &mut told)?;
         }
         Ok(told.flow)
     }
@@ -123,7 +125,7 @@ impl Check {
         self.judge_tiles(connection, log_id, &mut told)?;
         self.records.numbers.compare(connection, log_id, &mut told)?;
         if let Some(ids) = &self.ids {
-            ids.compare(connection, log_id, &mut told)?;
+            ids.finish(connection, log_id, &mut told)?;
         }
         let mut strays = connection.prepare(sql::STRAY_OBJECTS)?;
         let mut strays = strays.query([log_id])?;

@@ -1,34 +1,45 @@
-//! Whether the rows of `qt_number` are those that the records make.
+//! Whether the rows of `qt_number` are those that the records make, in bounded memory: sums of
+//! hashes over spans of entries, and only where these differ the rows themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quark_trace_core::ledger::Entry;
+use quark_trace_core::ledger::{Digest, Entry};
 use rusqlite::Connection;
 
 use super::check::Told;
 use super::columns::Columns;
 use super::fault::Fault;
 use super::statements as sql;
-use super::sums::Sums;
 
-/// Sums of the numbers that records have.
+const SPANS: u64 = 1024;
+
+/// Sums of the numbers that records have, and of those that are stored, by span of entries.
 #[derive(Debug)]
 pub(super) struct Numbers {
+    /// Entries in a span.
+    width: u64,
     /// Entries before this one have rows.
     indexed: u64,
-    expected: Sums,
+    expected: Vec<u128>,
 }
 
 impl Numbers {
     pub fn of_log(size: u64, indexed: u64) -> Self {
-        Self { indexed, expected: Sums::of_log(size) }
+        let width = size.div_ceil(SPANS).max(1);
+        Self { width, indexed, expected: vec![0; SPANS as usize] }
     }
 
     /// Takes note of the numbers of an indexed record.
     pub fn expect(&mut self, index: u64, numbers: Option<&BTreeMap<String, f64>>) {
+        let span = self.span(index);
         for (path, value) in numbers.into_iter().flatten() {
-            add(&mut self.expected, index, path, *value);
+            self.expected[span] = self.expected[span].wrapping_add(hash(index, path, *value));
         }
+    }
+
+    /// The last span takes what lies behind the end of the log.
+    fn span(&self, index: u64) -> usize {
+        (index / self.width).min(SPANS - 1) as usize
     }
 
     /// Compares with what is stored.
@@ -38,11 +49,15 @@ impl Numbers {
         log_id: i64,
         told: &mut Told<'_, '_>,
     ) -> Result<(), Fault> {
-        let mut stored = self.expected.of_none();
+        let mut stored = vec![0_u128; SPANS as usize];
         each_row(connection, log_id, &mut |index, path, value| {
-            add(&mut stored, index, path, value);
+            let span = self.span(index);
+            stored[span] = stored[span].wrapping_add(hash(index, path, value));
         })?;
-        for span in self.expected.differing(&stored) {
+        let differing: BTreeSet<usize> =
+            (0..stored.len()).filter(|span| stored[*span] != self.expected[*span]).collect();
+        // A few are enough to know where.
+        for span in differing.into_iter().take(4) {
             self.locate(connection, log_id, span, told)?;
         }
         Ok(())
@@ -57,14 +72,15 @@ impl Numbers {
     ) -> Result<(), Fault> {
         let mut rows = BTreeSet::new();
         each_row(connection, log_id, &mut |index, path, value| {
-            if self.expected.span(index) == span {
+            if self.span(index) == span {
                 rows.insert((index, path.to_owned(), value.to_bits()));
             }
         })?;
         let mut missing = BTreeSet::new();
-        let entries = self.expected.entries(span, self.indexed);
-        let mut statement = connection.prepare(sql::SPAN)?;
-        let mut found = statement.query((log_id, entries.start as i64, entries.end as i64))?;
+        let from = span as u64 * self.width;
+        let mut entries = connection.prepare(sql::SPAN)?;
+        let end = i64::try_from((from + self.width).min(self.indexed)).unwrap_or(i64::MAX);
+        let mut found = entries.query((log_id, from as i64, end))?;
         while let Some(row) = found.next()? {
             let index = row.get::<_, i64>(0)? as u64;
             let line = row.get_ref(1)?.as_blob().unwrap_or_default();
@@ -103,6 +119,13 @@ fn each_row(
     Ok(())
 }
 
-fn add(sums: &mut Sums, index: u64, path: &str, value: f64) {
-    sums.add(index, &[&value.to_bits().to_be_bytes(), path.as_bytes()]);
+fn hash(index: u64, path: &str, value: f64) -> u128 {
+    let mut bytes = Vec::with_capacity(16 + path.len());
+    bytes.extend_from_slice(&index.to_be_bytes());
+    bytes.extend_from_slice(&value.to_bits().to_be_bytes());
+    bytes.extend_from_slice(path.as_bytes());
+    let digest = Digest::of(&bytes).0;
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(first)
 }

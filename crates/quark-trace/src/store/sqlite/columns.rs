@@ -27,8 +27,11 @@ pub(super) fn record_key(record_id: &str) -> Digest {
     Digest::of(record_id.as_bytes())
 }
 
-/// What the index of ids has of a key. Two ids may have it in common, so that the record is asked.
+/// What `qt_id` has of a key. Two ids may have it in common, so that the record is asked.
 pub(super) type ShortKey = [u8; 8];
+
+/// What it has of an entry that is no record, or none with an id.
+pub(super) const NO_KEY: ShortKey = [0; 8];
 
 pub(super) fn short(key: &Digest) -> ShortKey {
     let mut first = ShortKey::default();

@@ -1,39 +1,34 @@
 //! Which record ids a log has, for records whose id the caller chose.
 //!
-//! `qt_id` knows the records before `qt_log.identified`, by the first eight bytes of a digest of
-//! their id. Keys are random, so that each would change a page of its own if it were put there with
-//! its record: many are put there together, in their order. Those behind are kept in memory, and
-//! read from the records themselves where somebody else wrote them.
+//! `qt_id` has a row for each 256 entries, with the first eight bytes of a digest of each record's
+//! id, in the order of the log: to append there costs nothing, whereas an index by random keys would
+//! change a page for each record. A handle reads all rows once and keeps a sieve of the keys, which
+//! says of nearly every new id that it is new. Where it does not, the rows are looked through.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use quark_trace_core::ledger::{Digest, Entry};
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::Connection;
 
-use super::columns::{ShortKey, key_of, short};
+use super::columns::{NO_KEY, ShortKey, key_of, short};
+use super::edge::WIDTH;
 use super::fault::Fault;
 use super::pending::PendingEntry;
+use super::sieve::Sieve;
 use super::statements as sql;
 use crate::error::ErrorKind;
-
-/// Ids that are kept although the index has them by now.
-const KEPT: usize = 8192;
-
-/// How many entries of a log of this size may be behind the index, and how many are put there in one
-/// transaction: a part of all, since the more there are the more pages of the index are changed.
-pub(super) fn most_behind(size: u64) -> u64 {
-    (size / 16).clamp(4096, 64 * 1024)
-}
 
 /// Index and digest of a record.
 type Known = (u64, Digest);
 
-/// The ids of the records at the end of a log.
+/// The ids of the records of a log, as far as this handle has read them.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
-    ids: HashMap<ShortKey, u64>,
-    /// Records whose key is that of an earlier one: the id came again, or another has its key.
-    again: Vec<(ShortKey, u64)>,
+pub(super) struct Ids {
+    /// The keys of the entries before `to`.
+    sieve: Sieve,
+    /// The keys of the entries between `from` and `to`, which have no row yet.
+    rest: Vec<ShortKey>,
     from: u64,
     to: u64,
 }
@@ -47,7 +42,7 @@ pub(super) struct Admission {
     pub fresh: Vec<usize>,
 }
 
-impl Tail {
+impl Ids {
     /// Decides which entries of a commit are new; `size` is the index of the first that is.
     pub fn admit(
         &mut self,
@@ -63,19 +58,11 @@ impl Tail {
             return Ok(admission);
         }
         self.read_on(connection, log_id, identified, size)?;
-        let mut seen: HashMap<Digest, Known> = HashMap::with_capacity(entries.len());
-        let mut by_key = connection.prepare_cached(sql::BY_KEY)?;
+        let mut known = self.look_up(connection, log_id, entries)?;
         for (place, entry) in entries.iter().enumerate() {
-            let known = match entry.once {
-                None => None,
-                Some(key) => match seen.get(&key) {
-                    Some(known) => Some(*known),
-                    None => self.find(connection, &mut by_key, log_id, key)?,
-                },
-            };
-            match known {
-                Some((index, digest)) if digest == entry.digest => {
-                    admission.existing.push((place, index));
+            match entry.once.and_then(|key| known.get(&key)) {
+                Some((index, digest)) if *digest == entry.digest => {
+                    admission.existing.push((place, *index));
                 }
                 Some((index, _)) => {
                     let message = format!(
@@ -86,7 +73,7 @@ impl Tail {
                 }
                 None => {
                     let index = size.max(1) + admission.fresh.len() as u64;
-                    seen.extend(entry.once.map(|key| (key, (index, entry.digest))));
+                    known.extend(entry.once.map(|key| (key, (index, entry.digest))));
                     admission.fresh.push(place);
                 }
             }
@@ -101,71 +88,30 @@ impl Tail {
             return;
         }
         for entry in written {
-            if let Some(key) = entry.once {
-                self.keep(short(&key), self.to);
-            }
-            self.to += 1;
+            let key = entry.once.filter(|_| entry.names_its_id);
+            self.push(key.as_ref().map_or(NO_KEY, short));
         }
     }
 
-    /// Puts the ids of the oldest entries behind the index into it, of as many as are put there at
-    /// once.
-    pub fn put(
-        &mut self,
-        connection: &Connection,
-        log_id: i64,
-        identified: u64,
-        size: u64,
-    ) -> Result<(), Fault> {
-        let until = size.min(identified + most_behind(size));
-        self.read_on(connection, log_id, identified, until)?;
-        let ids = self.ids.iter().map(|(key, index)| (*key, *index));
-        let is_due = |(_, index): &(ShortKey, u64)| (identified..until).contains(index);
-        let mut due: Vec<_> = ids.chain(self.again.iter().copied()).filter(is_due).collect();
-        due.sort_unstable();
-        let mut insert = connection.prepare_cached(sql::INSERT_ID)?;
-        for (key, index) in due {
-            insert.execute((log_id, &key[..], index as i64))?;
+    /// Writes rows of what is known, as far as they are full.
+    pub fn write_rows(&mut self, connection: &Connection, log_id: i64) -> Result<(), Fault> {
+        let (rows, _) = self.rest.as_chunks::<{ WIDTH as usize }>();
+        let full = rows.len() as u64;
+        if full == 0 {
+            return Ok(());
         }
-        connection.prepare_cached(sql::IDENTIFIED)?.execute((log_id, until as i64))?;
+        let mut insert = connection.prepare_cached(sql::INSERT_IDS)?;
+        for (keys, n) in rows.iter().zip(self.from / WIDTH..) {
+            insert.execute((log_id, n as i64, keys.as_flattened()))?;
+        }
+        self.rest.drain(..rows.len() * WIDTH as usize);
+        self.from += full * WIDTH;
+        connection.prepare_cached(sql::IDENTIFIED)?.execute((log_id, self.from as i64))?;
         Ok(())
     }
 
-    fn keep(&mut self, key: ShortKey, index: u64) {
-        match self.ids.entry(key) {
-            std::collections::hash_map::Entry::Occupied(_) => self.again.push((key, index)),
-            std::collections::hash_map::Entry::Vacant(free) => drop(free.insert(index)),
-        }
-    }
-
-    /// The first record that has an id, found by its key.
-    fn find(
-        &self,
-        connection: &Connection,
-        by_key: &mut CachedStatement<'_>,
-        log_id: i64,
-        key: Digest,
-    ) -> Result<Option<Known>, Fault> {
-        let short = short(&key);
-        let mut indexes = Vec::new();
-        let mut rows = by_key.query((log_id, &short[..], -1))?;
-        while let Some(row) = rows.next()? {
-            indexes.push(row.get::<_, i64>(0)?);
-        }
-        if let Some(index) = self.ids.get(&short) {
-            indexes.push(*index as i64);
-            let again = self.again.iter().filter(|(other, _)| *other == short);
-            indexes.extend(again.map(|(_, index)| *index as i64));
-        }
-        for index in indexes {
-            if let Some(known) = has_id(connection, log_id, index, key)? {
-                return Ok(Some(known));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads the records before `until` that came since and are not in the index.
+    /// Reads the ids of the records before `until` that came since; the first `identified` have
+    /// rows.
     pub fn read_on(
         &mut self,
         connection: &Connection,
@@ -173,50 +119,154 @@ impl Tail {
         identified: u64,
         until: u64,
     ) -> Result<(), Fault> {
-        if self.to < identified || self.from > identified {
-            *self = Self { from: identified, to: identified, ..Self::default() };
+        if self.to > until || self.from > identified {
+            *self = Self::default();
         }
-        if self.ids.len() > KEPT && self.from < identified {
-            self.ids.retain(|_, index| *index >= identified);
-            self.again.retain(|(_, index)| *index >= identified);
+        if self.to < identified {
+            self.read_rows(connection, log_id, identified)?;
+        } else {
+            self.rest.drain(..(identified - self.from) as usize);
             self.from = identified;
         }
-        if self.to >= until {
-            return Ok(());
+        if self.to < until {
+            let (from, until) = (self.to as i64, until as i64);
+            each_key(connection, log_id, (from, until), &mut |key| {
+                self.push(key);
+                Ok(())
+            })?;
         }
-        let mut statement = connection.prepare_cached(sql::SPAN)?;
-        let mut rows = statement.query((log_id, self.to as i64, until as i64))?;
-        while let Some(row) = rows.next()? {
-            let index: i64 = row.get(0)?;
-            let entry = row.get_ref(1)?.as_blob().ok().and_then(|line| Entry::parse(line).ok());
-            let object = row.get_ref(6)?.as_blob().ok();
-            if entry.is_some_and(|entry| entry.kind.is_record())
-                && let Some(key) = object.and_then(key_of)
-            {
-                self.keep(short(&key), index as u64);
-            }
+        if self.to != until {
+            return Err(Fault::corrupted("entries are missing; run `quark-trace verify`"));
         }
-        self.to = until;
         Ok(())
+    }
+
+    /// Reads rows up to this entry.
+    fn read_rows(
+        &mut self,
+        connection: &Connection,
+        log_id: i64,
+        identified: u64,
+    ) -> Result<(), Fault> {
+        (self.rest, self.to) = (Vec::new(), self.from);
+        each_kept(connection, log_id, self.from..identified, &mut |_, key| {
+            self.push(key);
+            self.rest.clear();
+            Ok(())
+        })?;
+        self.from = identified;
+        Ok(())
+    }
+
+    fn push(&mut self, key: ShortKey) {
+        if key != NO_KEY {
+            self.sieve.put(&key);
+        }
+        self.rest.push(key);
+        self.to += 1;
+    }
+
+    /// What the log has of the ids that entries are to have; of several records the first counts.
+    fn look_up(
+        &self,
+        connection: &Connection,
+        log_id: i64,
+        entries: &[PendingEntry<'_>],
+    ) -> Result<HashMap<Digest, Known>, Fault> {
+        let mut known = HashMap::with_capacity(entries.len());
+        let chosen = entries.iter().filter_map(|entry| entry.once);
+        let mut wanted: HashMap<ShortKey, HashSet<Digest>> = HashMap::new();
+        for key in chosen.filter(|key| self.sieve.may_have(&short(key))) {
+            wanted.entry(short(&key)).or_default().insert(key);
+        }
+        if wanted.is_empty() {
+            return Ok(known);
+        }
+        let mut hit = |index: u64, short: ShortKey| {
+            let Some(keys) = wanted.get_mut(&short) else { return Ok(()) };
+            if let Some((key, digest)) = id_of(connection, log_id, index, keys)? {
+                keys.remove(&key);
+                known.insert(key, (index, digest));
+            }
+            Ok(())
+        };
+        each_kept(connection, log_id, 0..self.from, &mut hit)?;
+        for (key, index) in self.rest.iter().zip(self.from..) {
+            hit(index, *key)?;
+        }
+        Ok(known)
     }
 }
 
-/// Whether the record at an index has the id of this key, asked of the record itself. One whose
-/// bytes are gone or changed is taken to have it: nobody can tell.
-fn has_id(
+/// Passes the keys of entries that should have rows to `each`, with their indexes: those of the
+/// entries themselves where a row is missing or cannot be one.
+pub(super) fn each_kept(
     connection: &Connection,
     log_id: i64,
-    index: i64,
-    key: Digest,
-) -> Result<Option<Known>, Fault> {
+    span: Range<u64>,
+    each: &mut dyn FnMut(u64, ShortKey) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(sql::IDS)?;
+    let (first, last) = (span.start / WIDTH, span.end / WIDTH);
+    let mut rows = statement.query((log_id, first as i64, last as i64))?;
+    let mut at = span.start;
+    let read = |from: u64, to: u64, each: &mut dyn FnMut(u64, ShortKey) -> _| {
+        let mut index = from..to;
+        each_key(connection, log_id, (from as i64, to as i64), &mut |key| {
+            index.next().map_or(Ok(()), |index| each(index, key))
+        })
+    };
+    while let Some(row) = rows.next()? {
+        let begin = (row.get::<_, i64>(0)? as u64).saturating_mul(WIDTH);
+        let (keys, _) = row.get_ref(1)?.as_blob().unwrap_or_default().as_chunks::<8>();
+        if begin < at || keys.len() as u64 != WIDTH {
+            continue;
+        }
+        if begin > at {
+            read(at, begin, each)?;
+        }
+        keys.iter().zip(begin..).try_for_each(|(key, index)| each(index, *key))?;
+        at = begin + WIDTH;
+    }
+    if at < span.end { read(at, span.end, each) } else { Ok(()) }
+}
+
+/// Passes the keys of the entries of a span to `each`.
+pub(super) fn each_key(
+    connection: &Connection,
+    log_id: i64,
+    (from, until): (i64, i64),
+    each: &mut dyn FnMut(ShortKey) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(sql::SPAN)?;
-    let mut rows = statement.query((log_id, index, index.saturating_add(1)))?;
+    let mut rows = statement.query((log_id, from, until))?;
+    while let Some(row) = rows.next()? {
+        let line = row.get_ref(1)?.as_blob().unwrap_or_default();
+        let is_record = Entry::parse(line).is_ok_and(|entry| entry.kind.is_record());
+        let object = row.get_ref(6)?.as_blob().ok().filter(|_| is_record);
+        each(object.and_then(key_of).as_ref().map_or(NO_KEY, short))?;
+    }
+    Ok(())
+}
+
+/// Which of these ids the record at an index has, asked of the record itself. One whose bytes are
+/// gone or changed is taken to have the first of them: nobody can tell.
+fn id_of(
+    connection: &Connection,
+    log_id: i64,
+    index: u64,
+    keys: &HashSet<Digest>,
+) -> Result<Option<(Digest, Digest)>, Fault> {
+    let mut statement = connection.prepare_cached(sql::SPAN)?;
+    let mut rows = statement.query((log_id, index as i64, index as i64 + 1))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let line = row.get_ref(1)?.as_blob().unwrap_or_default();
     let entry = Entry::parse(line)
         .map_err(|_| Fault::corrupted(&format!("entry {index} cannot be read")))?;
     let own = row.get_ref(6)?.as_blob().ok().filter(|object| Digest::of(object) == entry.object);
-    let is_other = own.is_some_and(|object| key_of(object) != Some(key));
-    let is_it = entry.kind.is_record() && !is_other;
-    Ok(is_it.then_some((index as u64, entry.object)))
+    let key = match own {
+        Some(object) => key_of(object).filter(|key| keys.contains(key)),
+        None => keys.iter().next().copied(),
+    };
+    Ok(key.filter(|_| entry.kind.is_record()).map(|key| (key, entry.object)))
 }

@@ -101,21 +101,17 @@ CREATE TABLE qt_number (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What an append has to look up stands in a table of its own, narrow, and filled on its own up to
-/// `qt_log.identified`. No index of digests: to look for each object would cost an append more than
-/// to write it.
+/// The ids of records stand in a table of their own, in the order of the log and filled on its own up
+/// to `qt_log.identified`. No index has random keys any more, neither ids nor digests of objects: it
+/// cost an append more than what it appends.
 const IDS_APART: &str = "
 ALTER TABLE qt_log ADD COLUMN identified INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE qt_id (
     log_id INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    idx INTEGER NOT NULL,
-    PRIMARY KEY (log_id, key, idx)
-) STRICT, WITHOUT ROWID;
-INSERT INTO qt_id (log_id, key, idx)
-    SELECT log_id, substr(record_key, 1, 8), idx FROM qt_record
-    WHERE record_key IS NOT NULL ORDER BY log_id, record_key, idx;
-UPDATE qt_log SET identified = indexed;
+    n INTEGER NOT NULL,
+    keys BLOB NOT NULL,
+    PRIMARY KEY (log_id, n)
+) STRICT;
 DROP INDEX qt_record_key;
 CREATE TABLE qt_object_2 (
     object_id INTEGER PRIMARY KEY,

@@ -6,12 +6,12 @@
 //! | `fault` | what SQLite said, as an error with an outcome | everyone here |
 //! | `statements`, `migrations` | the SQL, and how the tables come to be | everyone here |
 //! | `pending`, `columns` | encoded entries; what is derived from records | write, index, check |
-//! | `writer`, `write`, `ids`, `edge` | the append path | this file |
+//! | `writer`, `write`, `ids`, `sieve`, `edge` | the append path | this file |
 //! | `disk` | flushing together | this file |
 //! | `shared`, `background` | what a store and its thread share; the thread that flushes, seals and derives | this file |
 //! | `seal`, `index` | checkpoints; columns and numbers for queries | background |
 //! | `head`, `scan`, `filter`, `candidates` | reading; what a filter asks the columns | this file |
-//! | `check`, `check_log`, `check_records`, `check_numbers`, `check_ids`, `sums` | comparing what is derived with the bytes | scan |
+//! | `check`, `check_log`, `check_records`, `check_numbers`, `check_ids` | comparing what is derived with the bytes | scan |
 //!
 //! What it relies on: the locks of a local file system, and that a write-ahead log which was flushed
 //! stays.
@@ -51,8 +51,8 @@ mod pending;
 mod scan;
 mod seal;
 mod shared;
+mod sieve;
 mod statements;
-mod sums;
 mod write;
 mod writer;
 

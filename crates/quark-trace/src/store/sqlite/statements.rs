@@ -133,20 +133,24 @@ pub(super) const INSERT_RECORD: &str = "INSERT INTO qt_record \
 pub(super) const INSERT_NUMBER: &str =
     "INSERT INTO qt_number (log_id, path, value, idx) VALUES (?1, ?2, ?3, ?4)";
 
-/// A row that somebody else put there stays, and `verify` tells of it.
-pub(super) const INSERT_ID: &str =
-    "INSERT INTO qt_id (log_id, key, idx) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+/// Takes the place of a row that somebody else put there.
+pub(super) const INSERT_IDS: &str =
+    "INSERT OR REPLACE INTO qt_id (log_id, n, keys) VALUES (?1, ?2, ?3)";
 
-pub(super) const INDEXED: &str = "UPDATE qt_log \
-     SET indexed = ?2, identified = max(identified, ?2) WHERE log_id = ?1";
+pub(super) const INDEXED: &str = "UPDATE qt_log SET indexed = ?2 WHERE log_id = ?1";
 
 pub(super) const IDENTIFIED: &str = "UPDATE qt_log SET identified = ?2 WHERE log_id = ?1";
 
-/// Up to which entry the ids of the records are in `qt_id`.
+/// How many entries have their ids in `qt_id`.
 pub(super) const IDENTIFIED_TO: &str = "SELECT identified FROM qt_log WHERE log_id = ?1";
 
-/// Every id of a record that is in the index.
-pub(super) const IDS: &str = "SELECT key, idx FROM qt_id WHERE log_id = ?1";
+/// The ids of some entries, 256 a row.
+pub(super) const IDS: &str =
+    "SELECT n, keys FROM qt_id WHERE log_id = ?1 AND n >= ?2 AND n < ?3 ORDER BY n";
+
+/// Rows that belong to no entries.
+pub(super) const STRAY_IDS: &str =
+    "SELECT n FROM qt_id WHERE log_id = ?1 AND (n < 0 OR n >= ?2) LIMIT 100";
 
 /// Everything that was derived from records.
 pub(super) const RECORDS: &str = "SELECT idx, record_key, stage, at_us, numbers FROM qt_record \
@@ -167,9 +171,9 @@ pub(super) const CHECKPOINTS: &str =
 /// Whether every index has what its table has, and no page is damaged.
 pub(super) const SOUND: &str = "PRAGMA integrity_check(20)";
 
-/// Records that have an id of this key, the first of them first.
+/// Records that have an id of this key, of those from `?2` on: few, whose ids are in no row yet.
 pub(super) const BY_KEY: &str =
-    "SELECT idx FROM qt_id WHERE log_id = ?1 AND key = ?2 ORDER BY idx LIMIT ?3";
+    "SELECT idx FROM qt_record WHERE log_id = ?1 AND idx >= ?2 AND record_key = ?3";
 
 /// Records of a stage.
 pub(super) const BY_STAGE: &str =
@@ -226,11 +230,12 @@ pub(super) const ALL: &[&str] = &[
     SPAN,
     INSERT_RECORD,
     INSERT_NUMBER,
-    INSERT_ID,
+    INSERT_IDS,
     INDEXED,
     IDENTIFIED,
     IDENTIFIED_TO,
     IDS,
+    STRAY_IDS,
     RECORDS,
     NUMBERS,
     STRAY_OBJECTS,

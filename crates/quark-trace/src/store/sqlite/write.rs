@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::log_id;
 use super::connection::{commit, roll_back};
-use super::edge::{Edge, range_of};
+use super::edge::{Edge, WIDTH, range_of};
 use super::fault::Fault;
-use super::ids::{Admission, Tail, most_behind};
+use super::ids::{Admission, Ids};
 use super::pending::PendingEntry;
 use super::statements as sql;
 use crate::error::ErrorKind;
@@ -25,9 +25,9 @@ pub(super) struct LogState {
     edge: Option<Edge>,
     /// Whether `edge` follows from a signed root or from the entries themselves.
     proven: bool,
-    tail: Tail,
-    /// Whether the index of ids was far behind when we last looked; `None` before that.
-    is_behind: Option<bool>,
+    ids: Ids,
+    /// Whether `ids` were read.
+    has_ids: bool,
 }
 
 /// Where the database says that a log ends.
@@ -44,8 +44,8 @@ impl LogState {
             log_id: log_id(project),
             edge: None,
             proven: false,
-            tail: Tail::default(),
-            is_behind: None,
+            ids: Ids::default(),
+            has_ids: false,
         }
     }
 
@@ -72,7 +72,7 @@ impl LogState {
         expected: Option<u64>,
     ) -> Result<Appended, Fault> {
         if entries.iter().any(|entry| entry.once.is_some()) {
-            self.put_ids(connection)?;
+            self.read_ids(connection)?;
         }
         connection.prepare_cached(sql::BEGIN)?.execute([])?;
         let known = self.edge.take();
@@ -85,44 +85,27 @@ impl LogState {
                 self.edge = Some(edge);
                 Ok(appended)
             }
-            Err(fault) => {
-                self.tail = Tail::default();
-                Err(fault)
-            }
+            // Whoever is refused leaves all as it was; after any other fault this state is dropped.
+            Err(fault) => Err(fault),
         }
     }
 
-    /// Puts ids into their index, in transactions of their own, until few are behind it. What has to
-    /// be read for that is read before the lock is taken.
-    fn put_ids(&mut self, connection: &Connection) -> Result<(), Fault> {
-        while self.is_behind.unwrap_or(true) {
+    /// Reads the ids of a log when they are first needed here, before the lock is taken.
+    fn read_ids(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.has_ids, true) {
             let (identified, size) = self.ids_end(connection)?;
-            let part = most_behind(size);
-            let is_behind = size - identified > part;
-            self.is_behind = Some(is_behind);
-            self.tail.read_on(connection, self.log_id, identified, size.min(identified + part))?;
-            if is_behind {
-                connection.prepare_cached(sql::BEGIN)?.execute([])?;
-                let put = self.put_part(connection).and_then(|()| commit(connection));
-                roll_back(connection);
-                put?;
-            }
+            self.ids.read_on(connection, self.log_id, identified, size)?;
         }
         Ok(())
     }
 
-    fn put_part(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let (identified, size) = self.ids_end(connection)?;
-        self.tail.put(connection, self.log_id, identified, size)
-    }
-
-    /// Up to which entry the index has ids, and how many entries there are.
+    /// How many entries have their ids in rows, and how many there are.
     fn ids_end(&self, connection: &Connection) -> Result<(u64, u64), Fault> {
         let end = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(4)?, row.get::<_, i64>(1)?));
         let end = connection.prepare_cached(sql::END)?.query_row([self.log_id], end).optional()?;
         let (identified, size) = end.unwrap_or_default();
         match (u64::try_from(identified), u64::try_from(size)) {
-            (Ok(identified), Ok(size)) if identified <= size => Ok((identified, size)),
+            (Ok(identified), Ok(size)) if is_within(identified, size) => Ok((identified, size)),
             _ => Err(outside()),
         }
     }
@@ -152,7 +135,7 @@ impl LogState {
             }
         }
         let Admission { existing, fresh } =
-            self.tail.admit(connection, self.log_id, entries, identified, size)?;
+            self.ids.admit(connection, self.log_id, entries, identified, size)?;
         let header_object = header_object(&self.project);
         let header = PendingEntry::of(&NewEntry::new(Kind::Log, &header_object))?;
         let mut new: Vec<&PendingEntry<'_>> = Vec::with_capacity(fresh.len() + 1);
@@ -164,11 +147,12 @@ impl LogState {
                 connection.prepare_cached(sql::CREATE_LOG)?.execute((self.log_id, name))?;
             }
             self.insert(connection, &mut edge, &new)?;
-            self.tail.note(size, &new);
+            self.ids.note(size, &new);
+            if new.iter().any(|entry| entry.once.is_some()) {
+                self.ids.write_rows(connection, self.log_id)?;
+            }
         }
-        let size = edge.range.size();
-        self.is_behind = Some(size - identified > most_behind(size));
-        Ok((Appended { size, existing }, edge, !new.is_empty()))
+        Ok((Appended { size: edge.range.size(), existing }, edge, !new.is_empty()))
     }
 
     fn insert(
@@ -242,11 +226,16 @@ impl LogState {
             }
         };
         let identified = u64::try_from(row.get::<_, i64>(4)?).unwrap_or(u64::MAX);
-        if identified > edge.range.size() {
+        if !is_within(identified, edge.range.size()) {
             return Err(outside());
         }
         Ok(End { edge, identified, is_new: false })
     }
+}
+
+/// Rows of ids are full, and of entries that are there.
+fn is_within(identified: u64, size: u64) -> bool {
+    identified <= size && identified.is_multiple_of(WIDTH)
 }
 
 fn outside() -> Fault {
