@@ -4,11 +4,12 @@ use quark_trace_core::ledger::{Digest, Entry};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::check::Told;
-use super::columns::{NO_KEY, ShortKey, key_of, short};
+use super::columns::{NO_KEY, key_of, short};
 use super::edge::WIDTH;
 use super::fault::Fault;
 use super::scan::StoredEntry;
 use super::statements as sql;
+use crate::store::sieve::ShortKey;
 
 /// Goes along with the entries, 256 at a time.
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use std::ops::Range;
 use quark_trace_core::ledger::{Digest, Entry};
 use rusqlite::Connection;
 
-use super::columns::{NO_KEY, ShortKey, key_of, short};
+use super::columns::{NO_KEY, key_of, short};
 use super::edge::WIDTH;
 use super::fault::Fault;
 use super::pending::PendingEntry;
-use super::sieve::Sieve;
 use super::statements as sql;
 use crate::error::ErrorKind;
+use crate::store::sieve::{ShortKey, Sieve};
 
 /// Index and digest of a record.
 type Known = (u64, Digest);

@@ -6,7 +6,7 @@
 //! | `fault` | what SQLite said, as an error with an outcome | everyone here |
 //! | `statements`, `migrations` | the SQL, and how the tables come to be | everyone here |
 //! | `pending`, `columns` | encoded entries; what is derived from records | write, index, check |
-//! | `writer`, `write`, `ids`, `sieve`, `edge` | the append path | this file |
+//! | `writer`, `write`, `ids`, `edge` | the append path | this file |
 //! | `disk` | flushing together | this file |
 //! | `shared`, `background` | what a store and its thread share; the thread that flushes, seals and derives | this file |
 //! | `seal`, `index` | checkpoints; columns and numbers for queries | background |
@@ -51,7 +51,6 @@ mod pending;
 mod scan;
 mod seal;
 mod shared;
-mod sieve;
 mod statements;
 mod write;
 mod writer;
