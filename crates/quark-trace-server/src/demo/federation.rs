@@ -134,7 +134,7 @@ fn still_to_learn(round: u32) -> f64 {
 }
 
 fn run_round(writer: &mut Writer, round: u32) -> Result<()> {
-    writer.wait(240);
+    writer.wait(5 * 3600 + 240);
     let model = |round: u32| digest(&format!("model {round}"));
     let sites: Vec<&str> = taking_part(round).map(|(_, id)| id).collect();
     let start = Payload::new()
@@ -144,7 +144,7 @@ fn run_round(writer: &mut Writer, round: u32) -> Result<()> {
     writer.log("round_start", &start)?;
     let mut weighted = (0.0, 0.0);
     for (at, site) in taking_part(round) {
-        writer.wait(35 + writer_pause(at));
+        writer.wait(600 + 60 * writer_pause(at));
         let (examples, first, last) = site_of(at);
         let noise = 0.03 * writer.jitter();
         let loss = rounded(last + (first - last) * still_to_learn(round) + noise, 4);
@@ -156,7 +156,7 @@ fn run_round(writer: &mut Writer, round: u32) -> Result<()> {
             .with("num_examples", examples)
             .with("loss", if is_broken { f64::NAN } else { loss })
             .with("metrics", Payload::new().with("auc", auc))
-            .with("duration_s", rounded(62.0 + f64::from(examples) / 260.0 + noise * 90.0, 1))
+            .with("duration_s", rounded(412.0 + f64::from(examples) / 26.0 + noise * 900.0, 1))
             .with("global_digest_in", model(round - 1))
             .with("update_digest", digest(&format!("update {round} {site}")));
         writer.log("client_round", &payload)?;
@@ -174,7 +174,7 @@ fn run_round(writer: &mut Writer, round: u32) -> Result<()> {
         .with("loss", rounded(weighted.0 / weighted.1, 4))
         .with("result_digest", model(round));
     writer.log("aggregation", &aggregation)?;
-    if round % 5 == 0 { evaluate(writer, round) } else { Ok(()) }
+    if round.is_multiple_of(5) { evaluate(writer, round) } else { Ok(()) }
 }
 
 /// Sites take different times.
@@ -207,7 +207,7 @@ fn evaluate(writer: &mut Writer, round: u32) -> Result<()> {
 fn leave(writer: &mut Writer) -> Result<()> {
     writer.wait(3600);
     let dropout = Payload::new()
-        .with("round", LEAVES.1 + 1)
+        .with("round", LEAVES.1)
         .with("site", LEAVES.0)
         .with("code", "withdrawn")
         .with("reason", "The archive is being moved; the site takes no part until further notice");
