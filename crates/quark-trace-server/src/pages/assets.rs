@@ -2,7 +2,13 @@
 
 use std::sync::LazyLock;
 
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
 use quark_trace::core::ledger::Digest;
+
+use crate::problem::Problem;
+use crate::routes::asked::Named;
 
 /// A file that pages load.
 #[derive(Debug, Clone, Copy)]
@@ -46,4 +52,15 @@ pub fn version() -> &'static str {
         Digest::of_parts(&parts).to_string()[..12].to_owned()
     });
     &VERSION
+}
+
+/// Sends an asset.
+pub async fn show(Named(name): Named<String>) -> Result<Response, Problem> {
+    let found = asset(&name).ok_or_else(Problem::missing)?;
+    // Pages name them with their version.
+    let headers = [
+        (header::CONTENT_TYPE, found.content_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    Ok((headers, found.bytes).into_response())
 }

@@ -1,9 +1,52 @@
 //! What is shown when something did not work: what happened, whether anything was done, what to do.
 
 use askama::Template;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
 
 use super::frame::{Frame, Section};
+use super::links::{SIGN_IN, encoded};
 use super::text::Shown;
+use super::visit::{frame, go_to, html, render};
+use crate::access::Caller;
+use crate::app::App;
+use crate::problem::{Code, Problem};
+
+/// Whether what is asked for is a page, so that a fault is shown as one.
+pub fn is_page(uri: &Uri) -> bool {
+    uri.path() == "/ui" || uri.path().starts_with("/ui/")
+}
+
+/// A problem as a page; who has to sign in first is sent there and comes back.
+///
+/// # Errors
+/// Gives the problem back when the page itself cannot be made.
+pub fn answer(
+    app: &App,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    problem: Problem,
+) -> Result<Response, Problem> {
+    if problem.code == Code::Unauthenticated && method.is_safe() {
+        let path = uri.path_and_query().map_or("", |path| path.as_str());
+        return Ok(go_to(&format!("{SIGN_IN}?next={}", encoded(path))));
+    }
+    let caller = Caller::of(headers, &app.registry, Some(&app.sessions));
+    let frame = frame(app, &caller.unwrap_or(Caller::Anonymous), headers);
+    // The words of the page say it already, or it is for the log of the server.
+    let is_told = matches!(
+        problem.code,
+        Code::InvalidInput | Code::Conflict | Code::AlreadyExists | Code::Integrity
+    );
+    let detail = is_told.then_some(problem.detail.as_str());
+    let status = problem.code.status();
+    let page = FaultPage::new(frame, status.as_u16(), detail, problem.request_id.as_deref());
+    match render(&page) {
+        Ok(text) => Ok(html(status, text)),
+        Err(_) => Err(problem),
+    }
+}
 
 /// A page about something that did not work.
 #[derive(Debug, Template)]

@@ -13,6 +13,16 @@ pub const SIGN_IN: &str = "/ui/sign-in";
 /// Where a session ends.
 pub const SIGN_OUT: &str = "/ui/sign-out";
 
+/// Says whether a node takes part.
+pub fn node_status(node_id: &str) -> String {
+    format!("{REGISTRY}/nodes/{}/status", encoded(node_id))
+}
+
+/// Ends a key.
+pub fn key_revoke(key_id: &str) -> String {
+    format!("{REGISTRY}/keys/{}/revoke", encoded(key_id))
+}
+
 /// The addresses of one project's pages.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectLinks {
@@ -58,22 +68,22 @@ impl ProjectLinks {
 
     /// The stream of new records for the script.
     pub fn stream(&self) -> String {
-        format!("/ui/projects/{}/stream", self.id)
+        format!("/projects/{}/stream", self.id)
     }
 
     /// The stored bytes of a record.
     pub fn record_bytes(&self, record_id: &str) -> String {
-        format!("/ui/projects/{}/records/{}/stored", self.id, encoded(record_id))
+        format!("/projects/{}/records/{}", self.id, encoded(record_id))
     }
 
     /// The proof of a record as a file.
     pub fn proof(&self, record_id: &str) -> String {
-        format!("/ui/projects/{}/records/{}/proof", self.id, encoded(record_id))
+        format!("/projects/{}/proof?record_id={}", self.id, encoded(record_id))
     }
 
     /// The stored bytes of a version of the fact sheet.
     pub fn sheet_bytes(&self, version: u64) -> String {
-        format!("/ui/projects/{}/sheets/{version}/stored", self.id)
+        format!("/projects/{}/sheets/{version}", self.id)
     }
 }
 

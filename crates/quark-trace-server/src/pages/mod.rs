@@ -5,8 +5,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `frame` | what stands around every page |
+//! | `visit`, `frame` | who asks for a page, and what stands around every one |
 //! | `sign_in`, `projects`, `project`, `records`, `record`, `sheet`, `verification`, `registry`, `api`, `fault` | one page each |
+//! | `registry_forms` | what the forms of the registry do |
 //! | `chart/` | curves, lanes and sparks as SVG |
 //! | `recent`, `newest` | reading the end of a log, and records backwards, within bounds |
 //! | `text`, `payload`, `words`, `links` | hostile text, payloads, verdicts and addresses for people |
@@ -26,13 +27,53 @@ pub mod recent;
 pub mod record;
 pub mod records;
 pub mod registry;
+mod registry_forms;
 pub mod sheet;
 pub mod sign_in;
 pub mod text;
 pub mod verification;
+mod visit;
 pub mod words;
 
-/// What a browser may do with a page: show it, load our own files, and send forms to us.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
-     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
-     frame-ancestors 'none'; require-trusted-types-for 'script'";
+use std::sync::Arc;
+
+use axum::response::Response;
+
+use crate::access::Policy;
+use crate::app::App;
+use crate::registry::{Opening, Role};
+use crate::routes::Table;
+
+const EVERYBODY: &[Role] = &[Role::Node, Role::Auditor, Role::Admin, Role::Operator];
+const MANAGES: &[Role] = &[Role::Admin, Role::Operator];
+const OPERATOR: &[Role] = &[Role::Operator];
+
+/// Every route of the pages, each with what it asks of its visitor.
+pub fn table(app: &Arc<App>) -> Table {
+    let read = Policy::Read(Opening::Records);
+    let manages = Policy::Roles(MANAGES);
+    Table::new(app)
+        .get("/", Policy::Public, begin)
+        .get("/ui", Policy::Public, begin)
+        .get("/ui/", Policy::Roles(EVERYBODY), projects::show)
+        .get("/ui/sign-in", Policy::Public, sign_in::ask)
+        .post("/ui/sign-in", Policy::Public, sign_in::take)
+        .post("/ui/sign-out", Policy::Public, sign_in::leave)
+        .get("/ui/assets/{name}", Policy::Public, assets::show)
+        .get("/ui/projects/{project}", read, project::show)
+        .get("/ui/projects/{project}/records", read, records::show)
+        .get("/ui/projects/{project}/records/{record}", read, record::show)
+        .get("/ui/projects/{project}/sheets/{version}", read, sheet::show)
+        .get("/ui/projects/{project}/verify", read, verification::show)
+        .get("/ui/registry", manages, registry_forms::show)
+        .post("/ui/registry/institutions", Policy::Roles(OPERATOR), registry_forms::add_institution)
+        .post("/ui/registry/nodes", manages, registry_forms::add_node)
+        .post("/ui/registry/nodes/{node}/status", Policy::Manage, registry_forms::set_node)
+        .post("/ui/registry/keys", manages, registry_forms::issue_key)
+        .post("/ui/registry/keys/{key}/revoke", Policy::Manage, registry_forms::revoke_key)
+}
+
+/// Where somebody begins who typed the name of the server alone.
+async fn begin() -> Response {
+    visit::go_to(links::PROJECTS)
+}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use askama::Template;
+use axum::response::Response;
 use quark_trace::clock::timestamp;
 use quark_trace::core::query::Field;
 use quark_trace::core::sheet::FactSheet;
@@ -19,6 +20,8 @@ use super::record::title_of;
 use super::records::RecordRow;
 use super::text::{Shown, count, counted, time};
 use super::verification::Panel;
+use super::visit::Visit;
+use crate::problem::Problem;
 
 /// Charts on the page; the other numbers are in the table.
 const CHARTS: usize = 4;
@@ -307,4 +310,9 @@ fn counter_name(recent: &Recent) -> String {
 /// `metrics.auc` for `payload.metrics.auc`.
 fn plain(field: &str) -> &str {
     field.strip_prefix("payload.").unwrap_or(field)
+}
+
+/// Shows the overview.
+pub async fn show(visit: Visit) -> std::result::Result<Response, Problem> {
+    visit.project(ProjectPage::read).await
 }

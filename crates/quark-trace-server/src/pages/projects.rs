@@ -1,16 +1,24 @@
 //! All projects, with a search.
 
 use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::{Checkpoint, Note};
 use quark_trace::core::sheet::FactSheet;
 use quark_trace::store::Store;
 use quark_trace::{Result, TraceLog};
+use serde::Deserialize;
 
 use super::frame::{Frame, Section};
 use super::links::{ProjectLinks, encoded};
 use super::newest::{Wanted, newest};
 use super::text::{Shown, count, counted, time};
+use super::visit::{Visit, html, render};
+use crate::access::Identity;
+use crate::problem::Problem;
+use crate::registry::{LEDGER, Role, State};
+use crate::routes::asked::Asked;
 
 /// Projects of one page.
 pub const PAGE: usize = 50;
@@ -136,4 +144,35 @@ pub fn sheet_version(log: &TraceLog) -> Result<u64> {
     let sheet = log.store().sheet(log.project())?;
     let sheet = sheet.and_then(|bytes| FactSheet::from_json(&bytes).ok());
     Ok(sheet.as_ref().map_or(0, FactSheet::version))
+}
+
+/// What the list is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Parameters {
+    q: Option<String>,
+    after: Option<String>,
+}
+
+/// Shows the projects that the visitor may read.
+pub async fn show(
+    visit: Visit,
+    Asked(asked): Asked<Parameters>,
+) -> std::result::Result<Response, Problem> {
+    let identity = visit.identity()?;
+    let mine = seen_by(&identity, &visit.app.registry.state());
+    let (store, frame) = (visit.app.store.clone(), visit.frame);
+    let page = visit.app.blocking(move || {
+        let search = asked.q.unwrap_or_default();
+        render(&ProjectsPage::read(frame, &store, &mine, &search, asked.after.as_deref())?)
+    });
+    Ok(html(StatusCode::OK, page.await?))
+}
+
+/// Those of the visitor's institution; an operator reads the server's own ledger.
+fn seen_by(identity: &Identity, state: &State) -> Vec<ProjectId> {
+    if identity.role == Role::Operator {
+        return LEDGER.parse().into_iter().collect();
+    }
+    let mine = state.projects.iter().filter(|(_, claim)| identity.is_of(&claim.institution_id));
+    mine.map(|(id, _)| id.clone()).collect()
 }

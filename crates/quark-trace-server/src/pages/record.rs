@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use askama::Template;
+use axum::response::Response;
 use quark_trace::clock::timestamp;
 use quark_trace::core::ids::percent_decode;
 use quark_trace::core::ledger::merkle::leaf_hash;
@@ -18,6 +19,9 @@ use super::links::ProjectLinks;
 use super::payload::{Laid, laid_out};
 use super::projects::{sheet_version, signed_size};
 use super::text::{Shown, count, time};
+use super::visit::Visit;
+use crate::problem::Problem;
+use crate::routes::asked::Named;
 
 /// A record.
 #[derive(Debug, Template)]
@@ -198,4 +202,12 @@ pub fn by_hand(entry: &str, keys: &str) -> String {
 /// A text as one word of a shell, whatever is in it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Shows a record.
+pub async fn show(
+    visit: Visit,
+    Named((_, record_id)): Named<(String, String)>,
+) -> std::result::Result<Response, Problem> {
+    visit.project(move |frame, log| RecordPage::read(frame, log, &record_id)).await
 }

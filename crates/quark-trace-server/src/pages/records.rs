@@ -1,12 +1,14 @@
 //! Records, filtered in the query language and by text, a page at a time.
 
 use askama::Template;
+use axum::response::Response;
 use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::query::{Field, Query};
 use quark_trace::core::visible::visible;
 use quark_trace::query::{Cursor, Found};
 use quark_trace::summary::summary;
 use quark_trace::{Error, ErrorKind, Result, TraceLog};
+use serde::Deserialize;
 
 use super::frame::{Frame, Head, Section, Tab};
 use super::links::{ProjectLinks, encoded};
@@ -14,6 +16,9 @@ use super::newest::{LOOKED_AT, Needle, Wanted, newest};
 use super::payload::{Member, in_line};
 use super::projects::sheet_version;
 use super::text::{Shown, count, counted, time};
+use super::visit::Visit;
+use crate::problem::Problem;
+use crate::routes::asked::Asked as Parameters;
 
 /// Records of one page.
 pub const PAGE: usize = 50;
@@ -92,11 +97,13 @@ impl RecordRow {
 }
 
 /// What was asked for, as an address has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Asked {
     /// A query of the query language.
+    #[serde(default)]
     pub filter: String,
     /// Text that stands somewhere in the record.
+    #[serde(default, rename = "q")]
     pub text: String,
     /// Where the last page ended.
     pub after: Option<String>,
@@ -235,4 +242,12 @@ fn find_ordered(
 fn bad_cursor() -> Error {
     let message = "the address of this page was cut or changed; begin again without it";
     Error::new(ErrorKind::InvalidInput, "turn the page", message)
+}
+
+/// Shows the records that are asked for.
+pub async fn show(
+    visit: Visit,
+    Parameters(asked): Parameters<Asked>,
+) -> std::result::Result<Response, Problem> {
+    visit.project(move |frame, log| RecordsPage::read(frame, log, asked)).await
 }

@@ -51,6 +51,8 @@ pub struct NodeRow {
     pub institution: Shown,
     /// Its id as a form sends it back.
     pub value: String,
+    /// Where its status is changed.
+    pub action: String,
     /// Whether its keys work.
     pub is_active: bool,
 }
@@ -70,12 +72,10 @@ pub struct KeyRow {
     pub created: Shown,
     /// When it ends; empty when it does not.
     pub expires: Shown,
-    /// When it was used last; empty when never.
-    pub used: Shown,
-    /// `active`, `expired` or `revoked`.
+    /// `active` or `ended`.
     pub status: &'static str,
-    /// Its id as a form sends it back.
-    pub value: String,
+    /// Where it is ended.
+    pub action: String,
 }
 
 /// A key that was made just now.

@@ -1,14 +1,19 @@
 //! A version of the fact sheet, how it came about, and what it changed.
 
 use askama::Template;
+use axum::response::Response;
 use quark_trace::core::sheet::{FactSheet, diff, field::FIELDS};
 use quark_trace::project::sheets;
 use quark_trace::{Error, ErrorKind, Result, SheetVersion, TraceLog};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::frame::{Frame, Head, Section, Tab};
 use super::links::ProjectLinks;
 use super::text::{Shown, time};
+use super::visit::Visit;
+use crate::problem::Problem;
+use crate::routes::asked::{Asked, Named};
 
 /// Versions that are listed.
 const LISTED: usize = 200;
@@ -190,4 +195,20 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// What the sheet is compared with.
+#[derive(Debug, Deserialize)]
+pub struct Parameters {
+    against: Option<u64>,
+}
+
+/// Shows a version.
+pub async fn show(
+    visit: Visit,
+    Named((_, version)): Named<(String, String)>,
+    Asked(asked): Asked<Parameters>,
+) -> std::result::Result<Response, Problem> {
+    let version = version.parse().map_err(|_| Problem::missing())?;
+    visit.project(move |frame, log| SheetPage::read(frame, log, version, asked.against)).await
 }

@@ -1,16 +1,21 @@
 //! What is proven about a project: at a glance beside its overview, and in full.
 
 use askama::Template;
+use axum::response::Response;
 use quark_trace::core::ledger::{Checkpoint, Note, VerifierKey};
 use quark_trace::store::Head as LogHead;
 use quark_trace::verify::{Level, Policy, Verdict, verify};
 use quark_trace::{Result, TraceLog};
+use serde::Deserialize;
 
 use super::frame::{Frame, Head, Section, Tab};
 use super::links::ProjectLinks;
 use super::projects::{sheet_version, signed_size, signed_words};
 use super::text::{Shown, count};
+use super::visit::Visit;
 use super::words::{self, Words};
+use crate::problem::Problem;
+use crate::routes::asked::Asked;
 
 /// Entries up to which a log is verified whenever its overview is shown.
 const AT_ONCE: u64 = 5_000;
@@ -74,13 +79,15 @@ pub struct VerifyPage {
 }
 
 /// What is asked of a verification, as an address has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct VerifyAsked {
     /// The level.
     pub level: Option<String>,
     /// Keys from elsewhere, one a line.
+    #[serde(default)]
     pub key: String,
     /// A checkpoint from elsewhere.
+    #[serde(default)]
     pub checkpoint: String,
 }
 
@@ -155,4 +162,12 @@ fn policy(asked: &VerifyAsked) -> std::result::Result<Policy, String> {
         })?;
     }
     Ok(Policy { level, keys, checkpoint: note, ..Policy::default() })
+}
+
+/// Verifies, and shows what came of it.
+pub async fn show(
+    visit: Visit,
+    Asked(asked): Asked<VerifyAsked>,
+) -> std::result::Result<Response, Problem> {
+    visit.project(move |frame, log| VerifyPage::read(frame, log, asked)).await
 }
