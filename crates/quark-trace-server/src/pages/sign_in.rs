@@ -81,7 +81,7 @@ pub async fn take(
     }
     let frame = Frame { account: None, ..visit.frame }.within(Section::Outside);
     let refusal = Some("This key is not known, or it has ended.");
-    Ok(html(StatusCode::UNAUTHORIZED, render(&SignInPage { frame, refusal, next })?))
+    Ok(html(StatusCode::UNPROCESSABLE_ENTITY, render(&SignInPage { frame, refusal, next })?))
 }
 
 /// Forgets who was signed in.
