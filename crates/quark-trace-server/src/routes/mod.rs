@@ -20,16 +20,16 @@ use crate::access::Policy;
 use crate::app::App;
 use crate::registry::{Opening, Role};
 
-mod asked;
+pub(crate) mod asked;
 mod batch;
-mod body;
+pub(crate) mod body;
 pub mod boundary;
 mod projects;
 mod proofs;
 mod read;
 mod receipt;
 mod records;
-mod registry;
+pub(crate) mod registry;
 mod rows;
 mod schemas;
 mod server;
@@ -101,6 +101,7 @@ pub fn table(app: &Arc<App>) -> Table {
         .post("/registry/keys", Policy::Roles(MANAGES), registry::issue_key)
         .post("/registry/keys/{key}/revoke", Policy::Manage, registry::revoke_key)
         .post("/registry/keys/{key}/rotate", Policy::OwnKey, registry::rotate_key)
+        .merge(crate::pages::table(app))
 }
 
 /// The routes with what is the same for all of them.

@@ -210,16 +210,16 @@ fn shown(key: &KeyEntry, is_good: bool) -> Value {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    role: Role,
+    pub(crate) role: Role,
     /// For auditors and admins; an admin's own institution unless given.
-    institution_id: Option<String>,
+    pub(crate) institution_id: Option<String>,
     /// For nodes.
-    node_id: Option<String>,
+    pub(crate) node_id: Option<String>,
     /// What it is for.
     #[serde(default)]
-    name: String,
+    pub(crate) name: String,
     /// When it ends by itself, as ISO 8601.
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
 }
 
 /// Makes a key.
@@ -240,7 +240,7 @@ pub async fn issue_key(
 }
 
 /// What an admin may ask for is of the own institution; a node elsewhere does not exist.
-fn wanted(app: &App, identity: &Identity, new: NewKey) -> Result<KeyRequest, Problem> {
+pub(crate) fn wanted(app: &App, identity: &Identity, new: NewKey) -> Result<KeyRequest, Problem> {
     let institution_id = match new.role {
         Role::Auditor | Role::Admin => Some(own_institution(identity, new.institution_id)?),
         Role::Node | Role::Operator => new.institution_id,
@@ -329,12 +329,15 @@ fn revealed(issued: &Issued) -> Value {
     document
 }
 
-fn manages(identity: &Identity, institution: &str) -> bool {
+pub(crate) fn manages(identity: &Identity, institution: &str) -> bool {
     identity.role == Role::Operator || identity.is_of(institution)
 }
 
 /// The institution that an admin or operator means.
-fn own_institution(identity: &Identity, named: Option<String>) -> Result<String, Problem> {
+pub(crate) fn own_institution(
+    identity: &Identity,
+    named: Option<String>,
+) -> Result<String, Problem> {
     match (&identity.institution_id, named) {
         (None, Some(named)) => Ok(named),
         (None, None) => Err(Problem::invalid("institution_id is missing")),

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ledger::{Digest, entry};
 use quark_trace_server::registry::{Actor, KeyRequest, Opening, Role};
@@ -77,6 +78,24 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("POST", "/registry/keys", "ao", Nothing),
     ("POST", "/registry/keys/{key}/revoke", "ao", Managed),
     ("POST", "/registry/keys/{key}/rotate", "nuao", Key),
+    ("GET", "/", "*", Nothing),
+    ("GET", "/ui", "*", Nothing),
+    ("GET", "/ui/", "nuao", Nothing),
+    ("GET", "/ui/sign-in", "*", Nothing),
+    ("POST", "/ui/sign-in", "*", Nothing),
+    ("POST", "/ui/sign-out", "*", Nothing),
+    ("GET", "/ui/assets/{name}", "*", Nothing),
+    ("GET", "/ui/projects/{project}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/records", "nuao", READ),
+    ("GET", "/ui/projects/{project}/records/{record}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/sheets/{version}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/verify", "nuao", READ),
+    ("GET", "/ui/registry", "ao", Nothing),
+    ("POST", "/ui/registry/institutions", "o", Nothing),
+    ("POST", "/ui/registry/nodes", "ao", Nothing),
+    ("POST", "/ui/registry/nodes/{node}/status", "ao", Managed),
+    ("POST", "/ui/registry/keys", "ao", Nothing),
+    ("POST", "/ui/registry/keys/{key}/revoke", "ao", Managed),
 ];
 
 const METHODS: &[&str] =
@@ -192,18 +211,43 @@ fn path_of(pattern: &str, object: &Object) -> String {
         .replace("{sha256}", &object.header)
         .replace("{version}", "1")
         .replace("{record}", "r1")
+        .replace("{name}", "style.css")
+}
+
+/// Whoever has to sign in before they see a page is sent there.
+fn as_page(path: &str, method: &str, status: Option<StatusCode>) -> Option<StatusCode> {
+    let is_shown = path.starts_with("/ui") && method == "GET";
+    status.map(|status| match status {
+        StatusCode::UNAUTHORIZED if is_shown => StatusCode::SEE_OTHER,
+        status => status,
+    })
+}
+
+/// The request; one to a page carries a form with the token of who has no session.
+fn with_form(place: &Place, path: &str, request: Builder) -> Request<Body> {
+    if !path.starts_with("/ui") {
+        return request.body(Body::empty()).unwrap();
+    }
+    let token = place.app.sessions.form_token(&HeaderMap::new());
+    let kind = "application/x-www-form-urlencoded";
+    request.header("content-type", kind).body(format!("csrf={token}").into()).unwrap()
 }
 
 /// What somebody can see of an answer, but for the id of the request.
-fn seen(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
+fn seen(answer: &Answer, object: &Object) -> (StatusCode, Vec<(String, String)>, String) {
+    // Who has to sign in comes back to the page that was asked for.
+    let unnamed = |text: &str| {
+        text.replace(object.project, "…").replace(object.node, "…").replace(&object.key_id, "…")
+    };
     let mut headers: Vec<(String, String)> = answer
         .headers
         .iter()
         .filter(|(name, _)| *name != "x-request-id")
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .map(|(name, value)| (name.to_string(), unnamed(value.to_str().unwrap())))
         .collect();
     headers.sort();
-    let mut body = String::from_utf8_lossy(&answer.body).into_owned();
+    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+    let mut body = String::from_utf8_lossy(&answer.body).replace(request_id, "");
     if let Ok(mut document) = serde_json::from_str::<serde_json::Value>(&body) {
         if let Some(members) = document.as_object_mut() {
             members.remove("request_id");
@@ -284,11 +328,13 @@ async fn everybody_gets_what_is_promised() {
                     if path.ends_with("/stream") && row.is_some() {
                         continue;
                     }
-                    let answer = place.send(request.body(Body::empty()).unwrap()).await;
+                    let answer = place.send(with_form(&place, path, request)).await;
                     calls += 1;
                     let expected = match row {
                         None => Some(StatusCode::METHOD_NOT_ALLOWED),
-                        Some((_, _, roles, about)) => promised(roles, *about, somebody, object),
+                        Some((_, _, roles, about)) => {
+                            as_page(path, asked, promised(roles, *about, somebody, object))
+                        }
                     };
                     let refused = [401, 403, 404, 405, 500, 501].contains(&answer.status.as_u16());
                     let fits = match expected {
@@ -332,7 +378,8 @@ async fn what_is_foreign_looks_like_what_is_missing() {
                     Some(key) => request.header("x-api-key", key),
                     None => request,
                 };
-                answers.push(seen(&place.send(request.body(Body::empty()).unwrap()).await));
+                let answer = place.send(request.body(Body::empty()).unwrap()).await;
+                answers.push(seen(&answer, object));
             }
             assert_eq!(answers[0], answers[1], "{} {method} {path}", somebody.name);
             compared += 1;
