@@ -5,11 +5,12 @@
 //! | `table` | how a route is made: never without a policy |
 //! | `asked`, `body` | reading parameters and bodies, within the limits |
 //! | `boundary` | what is the same for all: hosts, origins, headers, request ids |
-//! | `projects`, `sheets`, `schemas` | projects and what they say of themselves |
+//! | `projects`, `summary`, `sheets`, `schemas` | projects and what they say of themselves |
 //! | `records`, `batch`, `receipt` | appending |
 //! | `read`, `rows`, `stream` | reading back, following |
 //! | `registry` | institutions, nodes, keys |
 //! | `server` | health, metrics, what this is |
+//! | `openapi/` | what all of this is, for programs |
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ mod asked;
 mod batch;
 mod body;
 pub mod boundary;
+pub mod openapi;
 mod projects;
 mod read;
 mod receipt;
@@ -33,6 +35,7 @@ mod schemas;
 mod server;
 mod sheets;
 mod stream;
+mod summary;
 mod table;
 
 pub use server::install_metrics;
@@ -50,6 +53,10 @@ const OPERATOR: &[Role] = &[Role::Operator];
 
 /// Every route of the API, each with what it asks of its caller.
 pub fn table(app: &Arc<App>) -> Table {
+    openapi::served(calls(app))
+}
+
+fn calls(app: &Arc<App>) -> Table {
     let read = Policy::Read(Opening::Records);
     let write = Policy::Project(WRITES);
     Table::new(app)
@@ -65,7 +72,7 @@ pub fn table(app: &Arc<App>) -> Table {
         .post("/projects/{project}/sheets", Policy::Project(AMENDS), sheets::append)
         .get("/projects/{project}/sheets/{version}", read, sheets::version)
         .post("/projects/{project}/amendments", Policy::Project(AMENDS), sheets::amend)
-        .get("/projects/{project}/summary", read, projects::summary)
+        .get("/projects/{project}/summary", read, summary::summary)
         .get("/projects/{project}/schemas", read, schemas::in_force)
         .post("/projects/{project}/schemas", Policy::Project(AMENDS), schemas::append)
         .get("/projects/{project}/records", read, read::records)
