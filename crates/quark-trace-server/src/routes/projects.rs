@@ -30,7 +30,11 @@ pub struct Parameters {
     #[param(example = "scan")]
     q: Option<String>,
     /// The id behind which to go on.
-    #[param(example = "demo")]
+    #[param(
+        example = "demo",
+        max_length = 200,
+        pattern = r"^(?!\.)(?=.*\S)[^/\\\u0000-\u001f\u007f-\u009f]+$"
+    )]
     after: Option<String>,
     /// Most projects; 100 unless given.
     #[param(minimum = 1, maximum = 1000, example = 100)]

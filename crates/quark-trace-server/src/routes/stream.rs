@@ -114,7 +114,7 @@ pub struct Parameters {
         ("Last-Event-ID" = Option<String>, Header,
          description = "As browsers send it when they connect again; counts before `after`.")
     ),
-    responses((status = 200, description = "The events, without an end.", body = String,
+    responses((status = 200, description = "The events, without an end.", body = ref("#/components/schemas/StreamEvent"),
                content_type = "text/event-stream"))
 )]
 pub async fn stream(

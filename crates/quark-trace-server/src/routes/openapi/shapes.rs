@@ -42,6 +42,11 @@ pub fn add(document: &mut Value) {
         members.remove("$schema");
         members.remove("title");
     }
+    // Old clients send an empty one and mean none.
+    sheet["properties"]["institution_id"] = json!({
+        "description": "Counts for nothing, but another one than that of the key is refused.",
+        "type": ["string", "null"],
+    });
     schemas["SheetChanges"] = changes(&sheet);
     schemas["NewFactSheet"] = sheet;
     schemas["FactSheet"] = fact_sheet();
@@ -60,6 +65,8 @@ pub fn add(document: &mut Value) {
         {"$ref": "#/components/schemas/BatchReceipt"},
     ]});
     schemas["StageSchema"] = stage_schema();
+    schemas["StreamEvent"] = stream_event();
+    schemas["NewKey"]["oneOf"] = holders();
     schemas["Document"] = json!({"type": "object", "required": ["openapi", "info", "paths"]});
     schemas["Health"] = json!({
         "type": "object",
@@ -128,6 +135,44 @@ fn new_record() -> Value {
             "payload": {"round": 1, "loss": 0.21},
         }],
     })
+}
+
+/// Each event of a stream.
+fn stream_event() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "event": {"type": "string", "enum": ["begin", "record"]},
+            "id": {"description": "The index of the record's entry.", "type": "string"},
+            "data": {
+                "description": "The record, or the index with which the stream begins.",
+                "type": "string",
+            },
+        },
+        "required": ["event", "data"],
+    })
+}
+
+/// What a key of each role names.
+fn holders() -> Value {
+    let absent = json!({"type": "null"});
+    let role = |roles: &[&str]| json!({"type": "string", "enum": roles});
+    json!([
+        {
+            "required": ["role", "node_id"],
+            "properties": {"role": role(&["node"]), "node_id": {"type": "string"},
+                           "institution_id": absent},
+        },
+        {
+            "required": ["role"],
+            "properties": {"role": role(&["auditor", "admin"]), "node_id": absent},
+        },
+        {
+            "required": ["role"],
+            "properties": {"role": role(&["operator"]), "node_id": absent,
+                           "institution_id": absent},
+        },
+    ])
 }
 
 fn stage_schema() -> Value {
