@@ -89,6 +89,8 @@ fn name(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
         ErrorKind::StorageFull => "storage_full",
         ErrorKind::Integrity(code) => return ("integrity", Some(code)),
         ErrorKind::Corrupted => "corrupted",
+        ErrorKind::Unauthenticated => "unauthenticated",
+        ErrorKind::Unavailable => "unavailable",
         ErrorKind::Busy => "busy",
         ErrorKind::ReadOnly => "read_only",
         ErrorKind::Unsupported => "unsupported",
