@@ -118,7 +118,9 @@ fn elements(list: &[u8]) -> Option<Vec<Vec<u8>>> {
             // Nothing may follow.
             return scanner.next_event().ok()?.is_none().then_some(found);
         }
+        // The comma before it is passed over with it.
         let element = scanner.skip_value().ok()?;
+        let element = element.strip_prefix(b",").unwrap_or(element).trim_ascii_start();
         let one_line = |byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte };
         found.push(element.iter().map(one_line).collect());
     }

@@ -78,7 +78,7 @@ fn kind_of(status: u16, code: &str, problem: &Value) -> ErrorKind {
         ("record_conflict", _) => ErrorKind::RecordConflict,
         ("schema_broken", _) => ErrorKind::SchemaBroken,
         ("integrity", _) => ErrorKind::Corrupted,
-        (_, 400 | 421 | 422) => ErrorKind::InvalidInput,
+        (_, 400 | 422) => ErrorKind::InvalidInput,
         (_, 401) => ErrorKind::Unauthenticated,
         (_, 403) => ErrorKind::PermissionDenied,
         (_, 404) => ErrorKind::NotFound,
