@@ -9,6 +9,9 @@ use quark_trace::verify::Level;
 
 use crate::environment;
 
+pub mod registry;
+pub mod serve;
+
 /// The flight recorder of machine learning: fact sheets and append-only, verifiable trace records.
 #[derive(Debug, Parser)]
 #[command(name = "quark-trace", version, after_help = environment::HELP)]
@@ -207,6 +210,12 @@ pub enum Verb {
         /// A folder or URL (else from the environment)
         store: Option<String>,
     },
+    /// Answer over HTTP: the API for clients, and pages for people
+    #[command(after_help = serve::HELP)]
+    Serve(Box<serve::Serve>),
+    /// Manage who may use a server: institutions, nodes and keys
+    #[command(after_help = registry::HELP)]
+    Registry(registry::Registry),
     /// Write shell completions
     Completions {
         /// The shell

@@ -19,7 +19,12 @@ const LONGER: &[(&str, usize, &str)] = &[(
 )];
 
 /// Libraries: whoever uses them decides what is printed and where settings come from.
-const LIBRARIES: &[&str] = &["crates/quark-trace-core/src", "crates/quark-trace/src", "python/src"];
+const LIBRARIES: &[&str] = &[
+    "crates/quark-trace-core/src",
+    "crates/quark-trace/src",
+    "crates/quark-trace-server/src",
+    "python/src",
+];
 
 /// Code that others run as their test; it may fail loudly.
 const TEST_KITS: &[&str] = &["crates/quark-trace/src/store/conformance"];

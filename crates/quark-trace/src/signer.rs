@@ -52,14 +52,18 @@ pub struct Signer {
 
 impl Signer {
     /// The key for a log beside which these verifier keys lie: a log without any is bound to this
-    /// key, one that is bound to another has no signer here. Nor has one under another name: what
-    /// was signed is noted by names, and whoever may write beside a log could give it a new one.
+    /// key, one that is bound to another has no signer here. Nor has one under a name that this key
+    /// has not: what was signed is noted by names, and whoever may write beside a log could give it
+    /// a new one.
     pub(crate) fn of(keys: &Keyring, project: &ProjectId, beside: Option<&str>) -> Option<Self> {
-        let origin = keys.origin(project);
-        let key = keys.signer(&origin);
-        let ours = key.verifier().to_string();
-        let bound = beside.is_none_or(|beside| beside.lines().any(|line| line == ours));
-        bound.then(|| Self { key, keys: keys.clone(), origin })
+        let is_bound_to = |key: &SignerKey| {
+            let ours = key.verifier().to_string();
+            beside.is_none_or(|beside| beside.lines().any(|line| line == ours))
+        };
+        keys.origins(project).find_map(|origin| {
+            let key = keys.signer(&origin);
+            is_bound_to(&key).then(|| Self { key, keys: keys.clone(), origin })
+        })
     }
 
     /// Notes that the log is begun; gives the number that is to lie beside it.

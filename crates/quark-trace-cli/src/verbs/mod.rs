@@ -15,8 +15,10 @@ mod open;
 mod projects;
 mod prove;
 mod query;
+mod registry;
 mod row;
 mod seal;
+mod serve;
 mod sheets;
 mod stages;
 mod summary;
@@ -58,6 +60,8 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
         Verb::Copy { from, to, projects } => copy::run(&from, &to, &projects, output),
         Verb::Tail { target, follow, lines } => tail::run(&target.words, follow, lines, output),
         Verb::Projects { store } => projects::run(store, output),
+        Verb::Serve(asked) => serve::run(&asked, output),
+        Verb::Registry(asked) => registry::run(&asked, output),
         Verb::Completions { shell } => manual::completions(shell, output),
         Verb::Man => manual::man(output),
     }

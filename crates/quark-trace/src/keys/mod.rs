@@ -24,6 +24,8 @@ pub(crate) use pins::{Pin, Pins};
 pub(crate) use tips::Tip;
 
 const KEY_FILE: &str = "log.key";
+/// Longest host, so that an origin has room for a project.
+const AUTHORITY_LIMIT: usize = 100;
 const OPERATION: &str = "read the log key";
 
 /// The seed of the log key and where it is kept. Neither `Debug` nor any error shows the seed.
@@ -31,6 +33,7 @@ const OPERATION: &str = "read the log key";
 pub struct Keyring {
     folder: PathBuf,
     seed: [u8; 32],
+    authority: Option<String>,
 }
 
 impl Keyring {
@@ -58,7 +61,7 @@ impl Keyring {
             )
             .on(path.display().to_string())
         })?;
-        Ok(Self { folder: folder.to_owned(), seed })
+        Ok(Self { folder: folder.to_owned(), seed, authority: None })
     }
 
     fn create(folder: &Path, path: &Path) -> Result<Self> {
@@ -89,9 +92,37 @@ impl Keyring {
         self.signer_named("key").verifier().public_key()
     }
 
-    /// The origin of a local log of this key.
+    /// Names new logs after a server's public host. Logs that this key signs under their local name
+    /// keep it: an origin is chosen once.
+    pub fn with_authority(mut self, host: &str) -> Result<Self> {
+        let visible = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+        if host.is_empty() || host.len() > AUTHORITY_LIMIT || !host.chars().all(visible) {
+            let message =
+                "a public host is a name such as trace.example.org, with a port or without";
+            return Err(Error::new(ErrorKind::InvalidInput, "name the server", message));
+        }
+        self.authority = Some(host.to_owned());
+        Ok(self)
+    }
+
+    /// A secret for another purpose, which tells nothing about the key.
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        Digest::keyed(&self.seed, format!("quark-trace secret\n{purpose}").as_bytes()).0
+    }
+
+    /// The origin of a new log of this key.
     pub fn origin(&self, project: &ProjectId) -> Origin {
-        Origin::local(self.public_key(), project)
+        match &self.authority {
+            Some(host) => Origin::new(host, project),
+            None => Origin::local(self.public_key(), project),
+        }
+    }
+
+    /// The names under which this key signs the log of a project, that of a new log first.
+    pub(crate) fn origins(&self, project: &ProjectId) -> impl Iterator<Item = Origin> + use<> {
+        let local = Origin::local(self.public_key(), project);
+        let public = self.authority.as_ref().map(|host| Origin::new(host, project));
+        public.into_iter().chain([local])
     }
 
     /// The key under the name of a log.

@@ -18,6 +18,10 @@ use crate::stages::rules::KnownRules;
 use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
 use crate::summary::Kept;
 
+mod received;
+
+pub use received::Received;
+
 /// The records of a project in a store: append-only.
 ///
 /// ```
@@ -117,7 +121,8 @@ impl TraceLog {
 
     /// Appends a drafted record, whose id nobody else can have.
     pub fn append_drafted(&self, record: &Record) -> Result<Appended> {
-        self.commit_checked(&mut [NewEntry::new(Kind::Record, record.line())])
+        let entries = &mut [NewEntry::new(Kind::Record, record.line())];
+        Ok(self.commit_checked(entries, None)?.appended)
     }
 
     /// Appends a record that was drafted with this stage and payload, and tells it its faults.
@@ -137,7 +142,7 @@ impl TraceLog {
                 }
                 checked => checked?,
             };
-            match self.commit(&[rules.entry(record.line())]) {
+            match self.commit(&[rules.entry(record.line())], None) {
                 Err(error) if is_outdated(&error) && attempts < ATTEMPTS => {
                     attempts += 1;
                     self.rules.forget(&rules);
@@ -184,18 +189,6 @@ impl TraceLog {
         Ok(appended.existing.first().map_or(appended.size - 1, |(_, index)| *index))
     }
 
-    /// Appends records with ids of the caller's in one step, all or none.
-    pub fn append_all(&self, records: &[Record]) -> Result<Appended> {
-        let ids: Vec<String> = records.iter().map(Record::record_id).collect();
-        let mut entries = Vec::with_capacity(records.len());
-        for (record, id) in records.iter().zip(&ids) {
-            self.check_own(record)?;
-            let entry = NewEntry::new(Kind::Record, record.line());
-            entries.push(NewEntry { record_id: Some(id), ..entry });
-        }
-        self.commit_checked(&mut entries)
-    }
-
     /// How a record would break the schema of its stage, whatever the mode is.
     pub fn faults_of(&self, record: &Record) -> Result<Vec<Fault>> {
         Ok(self.rules.read(self)?.faults(record.line()))
@@ -204,47 +197,6 @@ impl TraceLog {
     /// The stages of the project, and what is asked of their records.
     pub fn stages(&self) -> Stages<'_> {
         Stages::of(self)
-    }
-
-    /// Appends records of which each is checked by what its line says.
-    fn commit_checked(&self, entries: &mut [NewEntry<'_>]) -> Result<Appended> {
-        let mut attempts = 0;
-        loop {
-            let rules = self.rules.read(self)?;
-            let checked = entries.iter_mut().try_for_each(|entry| {
-                entry.schemas = Some(rules.until());
-                rules.check_line(entry.object).map(drop)
-            });
-            match checked {
-                Err(_) if attempts < ATTEMPTS && self.rules.renew(self, &rules)? => {
-                    attempts += 1;
-                    continue;
-                }
-                // What is there already is answered with its index, whatever came into force since.
-                Err(refused) if !self.has_all(entries)? => return Err(refused),
-                Err(_) => entries.iter_mut().for_each(|entry| entry.schemas = None),
-                Ok(()) => {}
-            }
-            match self.commit(entries) {
-                Err(error) if is_outdated(&error) && attempts < ATTEMPTS => {
-                    attempts += 1;
-                    self.rules.forget(&rules);
-                }
-                done => return done,
-            }
-        }
-    }
-
-    /// Whether the log has every record of these, each with an id that the caller chose.
-    fn has_all(&self, entries: &[NewEntry<'_>]) -> Result<bool> {
-        for entry in entries {
-            let Some(id) = entry.record_id else { return Ok(false) };
-            let found = self.find(id).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
-            if found.is_none_or(|(_, record)| record.line() != entry.object) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     fn check_own(&self, record: &Record) -> Result<()> {
@@ -262,8 +214,8 @@ impl TraceLog {
             .with_outcome(Outcome::NotWritten))
     }
 
-    fn commit(&self, entries: &[NewEntry<'_>]) -> Result<Appended> {
-        let commit = Commit { entries, expected: None, durability: self.durability };
+    fn commit(&self, entries: &[NewEntry<'_>], expected: Option<u64>) -> Result<Appended> {
+        let commit = Commit { entries, expected, durability: self.durability };
         let appended = self.store.append(&self.project, &commit);
         // A store that does not say may have written.
         appended.map_err(|error| error.or_outcome(Outcome::Unknown))

@@ -1,0 +1,142 @@
+//! `serve`: the server.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use quark_trace::keys::Keyring;
+use quark_trace::store::Store;
+use quark_trace_server::routes::install_metrics;
+use quark_trace_server::{Limits, Server, Settings, Tls};
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use crate::arguments::serve::Serve;
+use crate::environment;
+use crate::failure::Failure;
+use crate::output::{GOOD, Output};
+use crate::target::{Access, keys, open_with};
+
+pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
+    let level = asked.log.parse::<tracing_subscriber::filter::LevelFilter>();
+    let level = level.map_err(|_| {
+        Failure::usage("the log level is one of off, error, warn, info, debug and trace")
+    })?;
+    write_log(level, output.json);
+    install_metrics();
+    let keys = named(keys(output), asked)?;
+    let secret = secret(keys.as_ref())?;
+    let store = store(asked, keys, output)?;
+    let server = Server::bind(Arc::clone(&store), settings(asked), secret)?;
+    announce(asked, &server, output)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("no threads: {error}")))?;
+    runtime.block_on(async { server.run(stopped()).await })?;
+    output.say("stopped; everything that was acknowledged is written and sealed");
+    Ok(0)
+}
+
+/// The server's log, one line an event, on the error output.
+fn write_log(level: tracing_subscriber::filter::LevelFilter, as_json: bool) {
+    // What the libraries below us say may hold headers, and with them keys.
+    let ours = format!("off,quark_trace_server={level},quark_trace={level}");
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(ours))
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    if as_json { builder.json().init() } else { builder.compact().init() }
+}
+
+/// The key, which names new logs after the first public host.
+fn named(keys: Option<Keyring>, asked: &Serve) -> Result<Option<Keyring>, Failure> {
+    match (keys, asked.host.first()) {
+        (Some(keys), Some(host)) => Ok(Some(keys.with_authority(host)?)),
+        (keys, _) => Ok(keys),
+    }
+}
+
+/// What sessions are signed with: the same on every server that has the key.
+fn secret(keys: Option<&Keyring>) -> Result<[u8; 32], Failure> {
+    if let Some(keys) = keys {
+        return Ok(keys.derived("sessions"));
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|error| Failure::failed(format!("the system gives no random bytes: {error}")))?;
+    Ok(secret)
+}
+
+fn store(asked: &Serve, keys: Option<Keyring>, output: &Output) -> Result<Arc<dyn Store>, Failure> {
+    let url = asked.store.clone().or_else(|| environment::text(environment::STORE));
+    let url = url.ok_or_else(|| {
+        Failure::usage("no store is named").with_help(
+            "name a database, such as `quark-trace serve sqlite:server.db`, or set \
+             QUARK_TRACE_STORE",
+        )
+    })?;
+    let store = open_with(&url, Access::Write, keys)?;
+    if store.info().kind == "file" {
+        output.say("warning: a folder serves one project at a time well; a database serves many");
+    }
+    Ok(store)
+}
+
+fn settings(asked: &Serve) -> Settings {
+    let tls = asked.certificate.clone().zip(asked.private_key.clone());
+    Settings {
+        listen: asked.listen,
+        tls: tls.map(|(certificates, key)| Tls { certificates, key }),
+        allow_plain: asked.allow_plain,
+        hosts: asked.host.clone(),
+        open_metrics: !asked.closed_metrics,
+        limits: Limits {
+            key_rate: asked.key_rate,
+            address_rate: asked.address_rate,
+            connections: asked.connections,
+            connections_per_address: asked.connections_per_address,
+            record: asked.record_limit,
+            ..Limits::default()
+        },
+    }
+}
+
+/// Says where it listens; programs that start it wait for this line.
+fn announce(asked: &Serve, server: &Server, output: &Output) -> Result<(), Failure> {
+    let address = server.address().map_err(|error| Failure::failed(error.to_string()))?;
+    let scheme = if asked.certificate.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
+    if output.json {
+        output.json(&json!({"url": url, "store": server.app().store.info().url}))?;
+    } else {
+        output.talk(format!("{GOOD}listening{GOOD:#}  {url}"))?;
+    }
+    if server.app().registry.state().keys.is_empty() {
+        output.say(
+            "nobody has a key yet: `quark-trace registry STORE add-institution …`, `add-node …`, \
+             `issue-key …`",
+        );
+    }
+    Ok(())
+}
+
+/// Waits until somebody ends the server.
+async fn stopped() {
+    let interrupted = async {
+        // Without it only SIGTERM is left.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            },
+            Err(_) => interrupted.await,
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}

@@ -1,0 +1,24 @@
+//! Who calls, and what they may do. Nothing is answered before this was asked.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `key` | the form of an API key |
+//! | `caller` | who calls, found out from the key or the session |
+//! | `policy` | what each route asks for; a route cannot be made without one |
+//! | `guard` | the step before every handler |
+//! | `session` | signing in to the pages |
+//! | `rate` | how often somebody may call |
+//! | `audit` | what was refused, as records of the server's own ledger |
+
+pub mod audit;
+mod caller;
+mod guard;
+mod key;
+mod policy;
+pub mod rate;
+pub mod session;
+
+pub use caller::{Caller, Identity};
+pub use guard::{Granted, guard};
+pub use key::ApiKey;
+pub use policy::{Object, Policy};

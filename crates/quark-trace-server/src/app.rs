@@ -1,0 +1,121 @@
+//! What all requests share.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quark_trace::core::ids::ProjectId;
+use quark_trace::store::{Durability, Store};
+use quark_trace::{Result, TraceLog};
+use tokio::sync::Semaphore;
+
+use crate::access::audit::Audit;
+use crate::access::rate::Rates;
+use crate::access::session::Sessions;
+use crate::live::Live;
+use crate::problem::Problem;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::writer::Writer;
+
+/// Most logs that are kept open; the summaries and schemas that each keeps are made anew later.
+const OPEN_LOGS: usize = 1000;
+
+/// Most calls that read from the store at a time.
+const READERS: usize = 16;
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct App {
+    /// Where everything lies.
+    pub store: Arc<dyn Store>,
+    /// Who takes part.
+    pub registry: Registry,
+    /// Who is signed in to the pages.
+    pub sessions: Sessions,
+    /// How often somebody may call.
+    pub rates: Rates,
+    /// What was refused.
+    pub audit: Audit,
+    /// Who writes records.
+    pub writer: Writer,
+    /// Who follows projects.
+    pub live: Live,
+    /// What the operator decided.
+    pub settings: Settings,
+    logs: Mutex<HashMap<ProjectId, TraceLog>>,
+    readers: Semaphore,
+    is_ending: AtomicBool,
+}
+
+impl App {
+    /// Opens the registry and starts the threads that write.
+    ///
+    /// `secret` is what sessions are signed with.
+    pub fn new(store: Arc<dyn Store>, settings: Settings, secret: [u8; 32]) -> Result<Self> {
+        let registry = Registry::open(Arc::clone(&store))?;
+        // One transaction at a time is what the file stores have; a server of a database takes more.
+        let shards = if store.info().kind == "postgres" { 4 } else { 1 };
+        let shards = NonZeroUsize::new(shards).unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            registry,
+            sessions: Sessions::new(secret, settings.tls.is_some()),
+            rates: Rates::new(&settings.limits),
+            audit: Audit::default(),
+            writer: Writer::start(shards, settings.limits.waiting),
+            live: Live::new(settings.limits.streams),
+            logs: Mutex::default(),
+            readers: Semaphore::new(READERS),
+            is_ending: AtomicBool::new(false),
+            store,
+            settings,
+        })
+    }
+
+    /// The log of a project, whether it exists or not.
+    pub fn log(&self, project: &ProjectId) -> TraceLog {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = logs.get(project) {
+            return known.clone();
+        }
+        if logs.len() >= OPEN_LOGS {
+            logs.clear();
+        }
+        let log = TraceLog::new(Arc::clone(&self.store), project.clone())
+            .with_durability(Durability::Sync);
+        logs.insert(project.clone(), log.clone());
+        log
+    }
+
+    /// Does what waits for a disk or a database on a thread that may wait.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _turn = self.readers.acquire().await.map_err(|_| ending())?;
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(panicked) => {
+                tracing::error!(%panicked, "a request failed");
+                Err(Problem::new(crate::problem::Code::Internal, "the server failed; try again")
+                    .unknown())
+            }
+        }
+    }
+
+    /// Whether the server is going down.
+    pub fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Says that the server is going down: `/ready` says so, and streams end.
+    pub fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.live.end();
+    }
+}
+
+fn ending() -> Problem {
+    Problem::busy("the server is going down; try another, or later")
+}

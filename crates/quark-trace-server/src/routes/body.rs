@@ -1,0 +1,110 @@
+//! Bodies of requests, never more of one than is allowed and never more of all than fits.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::asked::is_of_type;
+use crate::problem::{Code, Problem};
+
+/// Most bytes of all bodies together, in KiB. What comes above it is asked to come again.
+const ALL_KIB: usize = 128 * 1024;
+/// Below so many KiB a body counts for nothing, so that a few big ones do not stop all others.
+const SMALL_KIB: usize = 16;
+const JSON_LIMIT: usize = 1024 * 1024;
+
+static MEMORY: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(ALL_KIB));
+
+/// A body, and its share of the memory for bodies.
+#[derive(Debug)]
+pub struct Content {
+    /// The bytes.
+    pub bytes: Bytes,
+    _share: Option<SemaphorePermit<'static>>,
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// `too_large`, `unsupported_media_type` for one that is compressed, `request_timeout` when it takes
+/// longer than `wait`, `busy` when there is no memory for it now.
+pub async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    wait: Duration,
+) -> Result<Content, Problem> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        let detail = "the body must not be compressed; send it as it is";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
+    }
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|length| length.parse::<u64>().ok()) > Some(limit as u64) {
+        return Err(too_large(limit));
+    }
+    match tokio::time::timeout(wait, collect(body, limit)).await {
+        Ok(collected) => collected,
+        Err(_) => {
+            let detail = format!("the body took longer than {} s", wait.as_secs());
+            Err(Problem::new(Code::RequestTimeout, detail).not_written())
+        }
+    }
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
+    let mut bytes = Vec::new();
+    let mut share: Option<SemaphorePermit<'static>> = None;
+    let mut held = SMALL_KIB;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("the body was cut off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&data);
+        let needed = bytes.len().div_ceil(1024);
+        if needed > held {
+            let more = u32::try_from(needed - held).unwrap_or(u32::MAX);
+            let permit = MEMORY.try_acquire_many(more).map_err(|_| {
+                Problem::busy("too many large bodies are on their way; wait, then go on")
+            })?;
+            match &mut share {
+                Some(share) => share.merge(permit),
+                None => share = Some(permit),
+            }
+            held = needed;
+        }
+    }
+    Ok(Content { bytes: bytes.into(), _share: share })
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {limit} bytes; log a digest or a path instead");
+    Problem::new(Code::TooLarge, detail).not_written()
+}
+
+/// Reads a body of JSON as what it should be; the problem says where it is not.
+pub async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    wait: Duration,
+) -> Result<T, Problem> {
+    if !is_of_type(headers, "application/json") {
+        let detail = "the body must be application/json";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
+    }
+    let content = read(headers, body, JSON_LIMIT, wait).await?;
+    let mut reader = serde_json::Deserializer::from_slice(&content.bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let place = error.path().to_string();
+        let place = if place == "." { "the body".to_owned() } else { place };
+        Problem::invalid(format!("{place}: {}", error.inner()))
+    })?;
+    reader.end().map_err(|_| Problem::invalid("the body has something behind its JSON"))?;
+    Ok(read)
+}

@@ -1,0 +1,135 @@
+//! What is the same for all routes: which names the server has, where forms may come from, headers
+//! that browsers obey, an id for each request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What browsers may do with our pages: load styles, images and the one script from here, send forms
+/// here, and nothing else.
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Puts it round all routes.
+pub fn around(app: &Arc<App>, router: Router) -> Router {
+    let app = Arc::clone(app);
+    router
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::new(Code::Internal, "the server failed; try again").unknown().into_response()
+        }))
+        .layer(from_fn(move |request, next| pass(Arc::clone(&app), request, next)))
+}
+
+async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let method = request.method().clone();
+    // The route, not the path: an id in it is somebody's.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let mut response = match refuse(&app, &request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        problem.request_id = Some(id.clone());
+        let headers = std::mem::take(response.headers_mut());
+        response = problem.into_response();
+        for (name, value) in &headers {
+            if name != header::CONTENT_LENGTH {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+    }
+    let status = response.status();
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::info!(%id, %method, route, status = status.as_u16(), seconds, "answered");
+    let labels =
+        [("method", method.to_string()), ("route", route), ("status", status.as_u16().to_string())];
+    metrics::histogram!("quark_trace_request_seconds", &labels).record(seconds);
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if app.settings.tls.is_some() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Why a request is refused whatever it asks: it was meant for another host (a page elsewhere whose
+/// name leads here would be ours to the browser), or a page elsewhere sends it to change something.
+fn refuse(app: &App, request: &Request) -> Option<Problem> {
+    let host = host_of(request.headers(), request.uri());
+    let Some(host) = host else {
+        return Some(Problem::new(Code::InvalidInput, "the request names no host"));
+    };
+    if !is_ours(app, &host) {
+        let detail = "this server does not go by that name; start it with --host";
+        return Some(Problem::new(Code::Misdirected, detail));
+    }
+    if request.method().is_safe() {
+        return None;
+    }
+    let origin = request.headers().get(header::ORIGIN)?;
+    let same = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    if same.is_some_and(|(_, from)| from.eq_ignore_ascii_case(&host)) {
+        return None;
+    }
+    Some(Problem::new(Code::Forbidden, "a page of another site sent this").not_written())
+}
+
+/// The host that a request names, with its port.
+fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.as_str().to_owned());
+    }
+    let mut named = headers.get_all(header::HOST).iter();
+    match (named.next(), named.next()) {
+        (Some(host), None) => host.to_str().ok().map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn is_ours(app: &App, host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_address = name
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback() || address == app.settings.listen.ip());
+    is_address
+        || name.eq_ignore_ascii_case("localhost")
+        || app
+            .settings
+            .hosts
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host))
+}

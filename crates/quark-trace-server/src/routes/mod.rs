@@ -1,0 +1,103 @@
+//! The HTTP API: one file a room of it.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `table` | how a route is made: never without a policy |
+//! | `asked`, `body` | reading parameters and bodies, within the limits |
+//! | `boundary` | what is the same for all: hosts, origins, headers, request ids |
+//! | `projects`, `sheets`, `schemas` | projects and what they say of themselves |
+//! | `records`, `batch`, `receipt` | appending |
+//! | `read`, `rows`, `stream` | reading back, following |
+//! | `registry` | institutions, nodes, keys |
+//! | `server` | health, metrics, what this is |
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::access::Policy;
+use crate::app::App;
+use crate::registry::{Opening, Role};
+
+mod asked;
+mod batch;
+mod body;
+pub mod boundary;
+mod projects;
+mod read;
+mod receipt;
+mod records;
+mod registry;
+mod rows;
+mod schemas;
+mod server;
+mod sheets;
+mod stream;
+mod table;
+
+pub use server::install_metrics;
+pub use table::{Route, Table};
+
+/// Whoever sees projects.
+const SEES: &[Role] = &[Role::Node, Role::Auditor, Role::Admin];
+/// Whoever writes records.
+const WRITES: &[Role] = &[Role::Node];
+/// Whoever begins and amends projects.
+const AMENDS: &[Role] = &[Role::Node, Role::Admin];
+const ADMIN: &[Role] = &[Role::Admin];
+const MANAGES: &[Role] = &[Role::Admin, Role::Operator];
+const OPERATOR: &[Role] = &[Role::Operator];
+
+/// Every route of the API, each with what it asks of its caller.
+pub fn table(app: &Arc<App>) -> Table {
+    let read = Policy::Read(Opening::Records);
+    let write = Policy::Project(WRITES);
+    Table::new(app)
+        .get("/health", Policy::Public, server::health)
+        .get("/ready", Policy::Public, server::ready)
+        .get("/about", Policy::Public, server::about)
+        .get("/metrics", metrics_policy(app), server::metrics)
+        .get("/projects/", Policy::Roles(SEES), projects::list)
+        .post("/projects/", Policy::Roles(AMENDS), projects::begin)
+        .get("/projects/{project}", read, sheets::current)
+        .patch("/projects/{project}", Policy::Project(ADMIN), projects::open)
+        .get("/projects/{project}/sheets", read, sheets::versions)
+        .post("/projects/{project}/sheets", Policy::Project(AMENDS), sheets::append)
+        .get("/projects/{project}/sheets/{version}", read, sheets::version)
+        .post("/projects/{project}/amendments", Policy::Project(AMENDS), sheets::amend)
+        .get("/projects/{project}/summary", read, projects::summary)
+        .get("/projects/{project}/schemas", read, schemas::in_force)
+        .post("/projects/{project}/schemas", Policy::Project(AMENDS), schemas::append)
+        .get("/projects/{project}/records", read, read::records)
+        .post("/projects/{project}/records", write, records::append)
+        .get("/projects/{project}/records/{record}", read, read::record)
+        .get("/projects/{project}/records/{record}/receipt", read, read::receipt)
+        .get("/projects/{project}/stream", read, stream::stream)
+        .get("/projects/{project}/head", read, rows::head)
+        .get("/projects/{project}/entries", read, rows::entries)
+        .post("/projects/{project}/seal", Policy::Project(AMENDS), rows::seal)
+        .get("/registry/institutions", Policy::Roles(OPERATOR), registry::institutions)
+        .post("/registry/institutions", Policy::Roles(OPERATOR), registry::add_institution)
+        .patch(
+            "/registry/institutions/{institution}",
+            Policy::Roles(OPERATOR),
+            registry::change_institution,
+        )
+        .get("/registry/nodes", Policy::Roles(MANAGES), registry::nodes)
+        .post("/registry/nodes", Policy::Roles(MANAGES), registry::add_node)
+        .get("/registry/nodes/{node}", Policy::OwnNode, registry::node)
+        .patch("/registry/nodes/{node}", Policy::Manage, registry::change_node)
+        .get("/registry/keys", Policy::Roles(MANAGES), registry::keys)
+        .post("/registry/keys", Policy::Roles(MANAGES), registry::issue_key)
+        .post("/registry/keys/{key}/revoke", Policy::Manage, registry::revoke_key)
+        .post("/registry/keys/{key}/rotate", Policy::OwnKey, registry::rotate_key)
+}
+
+/// The routes with what is the same for all of them.
+pub fn router(app: &Arc<App>) -> Router {
+    boundary::around(app, table(app).into_router())
+}
+
+fn metrics_policy(app: &App) -> Policy {
+    if app.settings.open_metrics { Policy::Machine } else { Policy::Roles(OPERATOR) }
+}

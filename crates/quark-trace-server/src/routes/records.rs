@@ -1,0 +1,138 @@
+//! `POST /projects/{project}/records`: one record, or a batch of lines.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use quark_trace::Record;
+use quark_trace::clock::{Clock, SystemClock};
+use quark_trace::core::ids::percent_encode;
+use quark_trace::core::payload::Payload;
+use serde::Deserialize;
+
+use super::asked::{Asked, is_of_type};
+use super::{batch, body, receipt};
+use crate::access::{Caller, Granted};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::writer::{Done, Job};
+
+/// How records are to be appended.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Parameters {
+    /// The size that the log must have.
+    expected: Option<u64>,
+    /// `proof` asks for a receipt with a proof.
+    receipt: Option<Wanted>,
+}
+
+/// What a receipt is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// The place of the record.
+    Place,
+    /// A proof too.
+    Proof,
+}
+
+/// Appends a record or a batch.
+pub async fn append(
+    State(app): State<Arc<App>>,
+    Extension(granted): Extension<Granted>,
+    Asked(parameters): Asked<Parameters>,
+    headers: HeaderMap,
+    content: Body,
+) -> Result<Response, Problem> {
+    let limits = &app.settings.limits;
+    if is_of_type(&headers, "application/x-ndjson") {
+        let content = body::read(&headers, content, limits.batch, limits.body_wait).await?;
+        let records = batch::lines(&app, &content.bytes)?;
+        let job = job(&granted, records, parameters.expected)?;
+        return batch::append(&app, job).await;
+    }
+    if !is_of_type(&headers, "application/json") {
+        let detail = "send a record as application/json, or a batch as application/x-ndjson";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
+    }
+    let content = body::read(&headers, content, limits.record, limits.body_wait).await?;
+    let record = taken(&content.bytes)?;
+    let job = job(&granted, vec![record], parameters.expected)?;
+    let (log, lines, attributes) =
+        (job.log.clone(), vec![job.records[0].clone()], job.attributes.clone());
+    let Done { records, size } = append_job(&app, job).await?;
+    let (Some(written), Some(record)) = (records.into_iter().next(), lines.into_iter().next())
+    else {
+        return Err(Problem::new(Code::Internal, "the record got no place").unknown());
+    };
+    let status = if written.existing { StatusCode::OK } else { StatusCode::CREATED };
+    let with_proof = parameters.receipt == Some(Wanted::Proof);
+    let made = app.blocking(move || {
+        receipt::of_written(&log, &record, &written, size, &attributes, with_proof)
+    });
+    Ok((status, Json(made.await?)).into_response())
+}
+
+/// Hands the records over and tells those who follow the project.
+pub async fn append_job(app: &App, job: Job) -> Result<Done, Problem> {
+    let project = job.log.project().clone();
+    let done = app.writer.append(job).await?;
+    let fresh = done.records.iter().filter(|written| !written.existing).count();
+    metrics::counter!("quark_trace_records_total").increment(fresh as u64);
+    app.live.appended(&project, done.size);
+    Ok(done)
+}
+
+fn job(granted: &Granted, records: Vec<Record>, expected: Option<u64>) -> Result<Job, Problem> {
+    let attributes = attributes(&granted.caller);
+    Ok(Job { log: granted.log()?.clone(), records, attributes, expected })
+}
+
+/// What an entry says of who sent it and when it came.
+pub fn attributes(caller: &Caller) -> String {
+    let at = SystemClock.now_us().div_euclid(1000).max(0);
+    match caller.identity() {
+        Some(identity) => format!(" by={} at={at}", percent_encode(identity.by().as_bytes())),
+        None => format!(" at={at}"),
+    }
+}
+
+/// Takes a record as it was sent; line ends in it become spaces, so that it is one line.
+pub fn taken(sent: &[u8]) -> Result<Record, Problem> {
+    let mut line = sent.to_vec();
+    for byte in &mut line {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    if std::str::from_utf8(&line).is_err() {
+        return Err(Problem::invalid("the record is not UTF-8"));
+    }
+    let record = Record::from_line(line).map_err(|error| Problem::invalid(error.message()))?;
+    let view = record.view();
+    if view.repeated_keys {
+        return Err(Problem::invalid("the record has a key twice; one value would be lost"));
+    }
+    for (name, field) in [
+        ("record_id", view.record_id),
+        ("project_id", view.project_id),
+        ("stage", view.stage),
+        ("timestamp", view.timestamp),
+    ] {
+        if !matches!(field, quark_trace::core::record::Field::Text(_)) {
+            return Err(Problem::invalid(format!("{name} must be a text")));
+        }
+    }
+    let id = view.record_id.to_str();
+    if id.is_empty() || id.len() > 200 || id.chars().any(char::is_control) {
+        return Err(Problem::invalid(
+            "record_id must be 1 to 200 bytes without control characters",
+        ));
+    }
+    Payload::from_json(view.payload)
+        .map_err(|fault| Problem::from(quark_trace::Error::from(fault)))?;
+    Ok(record)
+}

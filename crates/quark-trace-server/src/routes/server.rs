@@ -1,0 +1,66 @@
+//! What the server says of itself.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::registry::ledger;
+
+static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Has the measurements of this process collected; the second time nothing.
+pub fn install_metrics() {
+    const SECONDS: [f64; 12] =
+        [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+    METRICS.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        let builder = builder.set_buckets(&SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // Another recorder of this process keeps what it has.
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    });
+}
+
+/// Whether the process answers.
+pub async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "ok"}))
+}
+
+/// Whether requests should be sent here.
+pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>, Problem> {
+    if app.is_ending() {
+        return Err(Problem::new(Code::Unavailable, "the server is going down"));
+    }
+    let store = Arc::clone(&app.store);
+    app.blocking(move || Ok(store.head(&ledger()?)?)).await?;
+    Ok(Json(serde_json::json!({"status": "ready"})))
+}
+
+/// What this is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct About {
+    name: &'static str,
+    version: &'static str,
+    api: &'static str,
+}
+
+/// What this is.
+pub async fn about() -> Json<About> {
+    let version = env!("CARGO_PKG_VERSION");
+    Json(About { name: "quark-trace", version, api: "1" })
+}
+
+/// The measurements, for Prometheus.
+pub async fn metrics() -> impl IntoResponse {
+    let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}

@@ -1,0 +1,188 @@
+//! Answers that are written while they are read: long lists, and projects that are followed.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use quark_trace::TraceLog;
+use quark_trace::store::{Plan, Row, Select};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::asked::Asked;
+use crate::access::Granted;
+use crate::app::App;
+use crate::live::Follower;
+use crate::problem::Problem;
+
+/// Bytes that are sent together.
+const CHUNK: usize = 64 * 1024;
+/// Chunks that may wait for a slow client.
+const WAITING: usize = 4;
+/// How long a client may take for a chunk.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Most records that are sent to a follower at a time.
+const TOGETHER: usize = 500;
+
+/// What a long answer is written into, on a thread that may wait.
+#[derive(Debug)]
+pub struct Out {
+    chunk: Vec<u8>,
+    sender: mpsc::Sender<std::io::Result<Bytes>>,
+}
+
+/// The client went away or the answer cannot go on.
+#[derive(Debug)]
+pub struct Gone;
+
+impl Out {
+    /// Writes bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.write_with(|chunk| chunk.extend_from_slice(bytes))
+    }
+
+    /// Has something added to what is written.
+    pub fn write_with(&mut self, add: impl FnOnce(&mut Vec<u8>)) -> Result<(), Gone> {
+        add(&mut self.chunk);
+        if self.chunk.len() < CHUNK { Ok(()) } else { self.send() }
+    }
+
+    fn send(&mut self) -> Result<(), Gone> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        let handle = tokio::runtime::Handle::current();
+        let sent = handle.block_on(async {
+            tokio::time::timeout(PATIENCE, self.sender.send(Ok(chunk.into()))).await
+        });
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Gone),
+        }
+    }
+
+    /// Cuts the answer off, so that the client sees that it is not whole.
+    pub fn failed(&mut self, error: &quark_trace::Error) -> Gone {
+        tracing::error!(%error, "a long answer was cut off");
+        let cut = std::io::Error::other("the answer was cut off");
+        let _ = self.sender.try_send(Err(cut));
+        Gone
+    }
+}
+
+/// An answer that `write` writes.
+pub fn streamed(write: impl FnOnce(&mut Out) -> Result<(), Gone> + Send + 'static) -> Response {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    tokio::task::spawn_blocking(move || {
+        let mut out = Out { chunk: Vec::with_capacity(CHUNK), sender };
+        if write(&mut out).is_ok() {
+            // Nobody is left to tell.
+            let _ = out.send();
+        }
+    });
+    Body::from_stream(ReceiverStream::new(receiver)).into_response()
+}
+
+/// Where to begin.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Parameters {
+    /// Index of the last entry that the client has.
+    after: Option<u64>,
+}
+
+/// Follows a project: an event for each record.
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    Extension(granted): Extension<Granted>,
+    Asked(asked): Asked<Parameters>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let log = granted.log()?.clone();
+    let known = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let from = match known.or(asked.after) {
+        Some(index) => index.saturating_add(1),
+        None => {
+            let log = log.clone();
+            app.blocking(move || Ok(log.store().head(log.project())?))
+                .await?
+                .map_or(0, |head| head.range.size())
+        }
+    };
+    let follower = app.live.follow(log.project()).ok_or_else(|| {
+        Problem::busy("too many streams are open; ask for the records now and then")
+    })?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    tokio::spawn(follow(log, from, follower, sender));
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
+    let mut response =
+        Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+async fn follow(
+    log: TraceLog,
+    mut from: u64,
+    mut follower: Follower,
+    sender: mpsc::Sender<Result<Event, Infallible>>,
+) {
+    // Says that the stream is there before anything happens.
+    let hello = Event::default().event("begin").data(from.to_string());
+    if sender.send(Ok(hello)).await.is_err() {
+        return;
+    }
+    loop {
+        let reading = log.clone();
+        let read = tokio::task::spawn_blocking(move || newer(&reading, from)).await;
+        let Ok(Ok((events, next))) = read else {
+            tracing::warn!("a stream ended, because the log could not be read");
+            return;
+        };
+        let more = events.len() == TOGETHER;
+        for event in events {
+            match tokio::time::timeout(PATIENCE, sender.send(Ok(event))).await {
+                Ok(Ok(())) => {}
+                _ => return,
+            }
+        }
+        from = next;
+        tokio::select! {
+            () = sender.closed() => return,
+            goes_on = follower.wait(), if !more => if !goes_on { return },
+            () = std::future::ready(()), if more => {}
+        }
+    }
+}
+
+/// Events for the records from an index on, and the index behind the last of them.
+fn newer(log: &TraceLog, from: u64) -> quark_trace::Result<(Vec<Event>, u64)> {
+    let head = log.store().head(log.project())?;
+    let size = head.map_or(0, |head| head.range.size());
+    if size <= from {
+        return Ok((Vec::new(), from));
+    }
+    let (mut events, mut next) = (Vec::new(), size);
+    let plan = Plan { from, until: Some(size), select: Select::Records, filter: None };
+    log.store().scan(log.project(), &plan, &mut |row| {
+        if let Row::Entry { index, object: Some(object), .. } = row {
+            if events.len() == TOGETHER {
+                next = index;
+                return ControlFlow::Break(());
+            }
+            // A carriage return in old data would end the event's line.
+            let data = String::from_utf8_lossy(&object).replace('\r', " ");
+            events.push(Event::default().event("record").id(index.to_string()).data(data));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok((events, next))
+}

@@ -1,0 +1,6 @@
+//! The API as its clients meet it, without a network between.
+
+mod authorisation;
+mod place;
+mod records;
+mod registry;

@@ -1,0 +1,104 @@
+//! Records whose ids others chose: appended once, all or none, and checked on the way.
+
+use quark_trace_core::ledger::Kind;
+use quark_trace_core::stages::Fault;
+
+use super::{ATTEMPTS, TraceLog, is_outdated};
+use crate::error::{Error, ErrorKind, Outcome, Result};
+use crate::record::Record;
+use crate::store::{Appended, NewEntry};
+
+/// What became of records that were received.
+#[derive(Debug, Clone, Default)]
+pub struct Received {
+    /// Where they stand.
+    pub appended: Appended,
+    /// How each breaks the schema of its stage, in the order of the call.
+    pub faults: Vec<Vec<Fault>>,
+}
+
+impl TraceLog {
+    /// Appends records with ids of the caller's in one step, all or none.
+    pub fn append_all(&self, records: &[Record]) -> Result<Appended> {
+        let received = records.iter().map(|record| (record, ""));
+        Ok(self.append_received(received, None)?.appended)
+    }
+
+    /// As [`TraceLog::append_all`], for who takes records from others: what stands beside each record
+    /// (attributes with a space before each, as ` by=node-1 at=1767322985000`) is noted in its entry.
+    /// `expected` is the size that the log must have.
+    pub fn append_received<'a>(
+        &self,
+        received: impl IntoIterator<Item = (&'a Record, &'a str)>,
+        expected: Option<u64>,
+    ) -> Result<Received> {
+        let received: Vec<_> = received.into_iter().collect();
+        let ids: Vec<String> = received.iter().map(|(record, _)| record.record_id()).collect();
+        let mut entries = Vec::with_capacity(received.len());
+        for ((record, attributes), id) in received.iter().zip(&ids) {
+            self.check_own(record)?;
+            let entry = NewEntry::new(Kind::Record, record.line());
+            entries.push(NewEntry { record_id: Some(id), attributes, ..entry });
+        }
+        self.commit_checked(&mut entries, expected)
+    }
+
+    /// Appends records of which each is checked by what its line says.
+    pub(super) fn commit_checked(
+        &self,
+        entries: &mut [NewEntry<'_>],
+        expected: Option<u64>,
+    ) -> Result<Received> {
+        let mut attempts = 0;
+        loop {
+            let rules = self.rules.read(self)?;
+            let checked = entries.iter_mut().map(|entry| {
+                entry.schemas = Some(rules.until());
+                rules.check_line(entry.object)
+            });
+            let checked: Result<Vec<_>> = checked.collect();
+            let faults = match checked {
+                Err(_) if attempts < ATTEMPTS && self.rules.renew(self, &rules)? => {
+                    attempts += 1;
+                    continue;
+                }
+                // What is there already is answered with its index, whatever came into force since.
+                Err(refused) if !self.has_all(entries)? => return Err(refused),
+                Err(_) => {
+                    entries.iter_mut().for_each(|entry| entry.schemas = None);
+                    vec![Vec::new(); entries.len()]
+                }
+                Ok(faults) => faults,
+            };
+            match self.commit(entries, expected) {
+                Err(error)
+                    if is_outdated(&error)
+                        && !is_moved(&error, expected)
+                        && attempts < ATTEMPTS =>
+                {
+                    attempts += 1;
+                    self.rules.forget(&rules);
+                }
+                done => return done.map(|appended| Received { appended, faults }),
+            }
+        }
+    }
+
+    /// Whether the log has every record of these, each with an id that the caller chose.
+    fn has_all(&self, entries: &[NewEntry<'_>]) -> Result<bool> {
+        for entry in entries {
+            let Some(id) = entry.record_id else { return Ok(false) };
+            let found = self.find(id).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
+            if found.is_none_or(|(_, record)| record.line() != entry.object) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether the log is not of the size that the caller named.
+fn is_moved(error: &Error, expected: Option<u64>) -> bool {
+    let ErrorKind::Conflict { actual } = error.kind() else { return false };
+    expected.is_some_and(|expected| expected != actual)
+}
