@@ -86,8 +86,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The folder, once it was opened and looked through.
+    /// The folder, once there is one, and whether it was looked for.
     place: Option<PathBuf>,
+    looked: bool,
     lanes: BTreeMap<String, Lane>,
     /// When the server, which did not answer, is tried again; and how often it did not.
     due: Duration,
@@ -134,19 +135,23 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the folder and takes over what others left, once, or again when asked.
-    fn open(&self, state: &mut State, again: bool) -> Result<()> {
-        if state.place.is_some() && !again {
+    /// Takes over what others left, once, or again when asked. Makes no folder.
+    fn look(&self, state: &mut State, again: bool) -> Result<()> {
+        if state.looked && !again {
             return Ok(());
         }
-        self.take_over(state).map_err(|error| {
-            let subject = self.options.spool.display().to_string();
-            Error::io("open the spool", subject, error).with_outcome(Outcome::NotWritten)
-        })
+        self.take_over(state).map_err(|error| self.not_opened(error))
+    }
+
+    fn not_opened(&self, error: io::Error) -> Error {
+        let subject = self.options.spool.display().to_string();
+        Error::io("open the spool", subject, error).with_outcome(Outcome::NotWritten)
     }
 
     fn take_over(&self, state: &mut State) -> io::Result<()> {
-        let place = spool::open(&self.options.spool, &self.server, &self.node)?;
+        let found = spool::find(&self.options.spool, &self.server, &self.node)?;
+        state.looked = true;
+        let Some(place) = found else { return Ok(()) };
         for (project, folder) in spool::lanes(&place)? {
             let name = project.as_str().to_owned();
             let lane = state.lanes.entry(name).or_insert_with(|| Lane::new(project, folder));
@@ -189,7 +194,7 @@ impl Delivery {
             return self.send_now(&project, record.line());
         }
         let mut state = self.shared.state();
-        self.shared.open(&mut state, false)?;
+        self.shared.look(&mut state, false)?;
         let behind = state.lanes.get(project.as_str()).is_some_and(|lane| !lane.is_empty());
         if self.shared.options.mode == Mode::Auto && !behind {
             drop(state);
@@ -249,7 +254,15 @@ impl Delivery {
     }
 
     fn lane<'s>(&self, state: &'s mut State, project: &ProjectId) -> Result<&'s mut Lane> {
-        let place = state.place.clone().unwrap_or_else(|| self.shared.options.spool.clone());
+        let place = match &state.place {
+            Some(place) => place.clone(),
+            None => {
+                let spool = &self.shared.options.spool;
+                let made = spool::open(spool, &self.shared.server, &self.shared.node);
+                let made = made.map_err(|error| self.shared.not_opened(error))?;
+                state.place.insert(made).clone()
+            }
+        };
         if !state.lanes.contains_key(project.as_str()) {
             let folder = spool::lane(&place, project).map_err(|error| {
                 Error::io(APPEND, place.display().to_string(), error)
@@ -291,7 +304,7 @@ impl Delivery {
         let pace = self.shared.options.pace;
         let end = pace.now() + timeout;
         let mut state = self.shared.state();
-        self.shared.open(&mut state, true)?;
+        self.shared.look(&mut state, true)?;
         state.due = Duration::ZERO;
         state.lanes.values_mut().for_each(|lane| {
             lane.due = Duration::ZERO;
@@ -324,7 +337,7 @@ impl Delivery {
     /// Waits for the server as long as `DeliveryOptions::drain` says, ends the thread and lets go of
     /// the spool. What is left is there for the next process. The delivery can be used again.
     pub fn close(&self) -> Result<Status> {
-        let opened = self.shared.state().place.is_some();
+        let opened = self.shared.state().looked;
         let drained =
             if opened { self.flush(self.shared.options.drain) } else { Ok(self.status()) };
         self.end_thread();
@@ -333,7 +346,7 @@ impl Delivery {
         if !state.running {
             state.lanes.values_mut().for_each(Lane::release);
             state.lanes.clear();
-            state.place = None;
+            (state.place, state.looked) = (None, false);
         }
         self.shared.receiver.let_go();
         drained

@@ -37,10 +37,23 @@ pub struct Waiting {
     pub folder: PathBuf,
 }
 
+fn named(root: &Path, server: &str, node: &str) -> (PathBuf, String) {
+    let about = format!("{server}\n{node}\n");
+    (root.join(&Digest::of(about.as_bytes()).to_string()[..32]), about)
+}
+
+/// The folder for a server and a node, if there is one.
+pub(super) fn find(root: &Path, server: &str, node: &str) -> io::Result<Option<PathBuf>> {
+    match fs::canonicalize(named(root, server, node).0) {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The folder for a server and a node, which is made where it is missing.
 pub(super) fn open(root: &Path, server: &str, node: &str) -> io::Result<PathBuf> {
-    let about = format!("{server}\n{node}\n");
-    let place = root.join(&Digest::of(about.as_bytes()).to_string()[..32]);
+    let (place, about) = named(root, server, node);
     folder::create_private_folder(&place)?;
     if folder::read_if_there(&place.join(ABOUT))?.as_deref() != Some(about.as_bytes()) {
         folder::replace(&place.join(ABOUT), about.as_bytes(), true)?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::connection::Call;
 use super::fault::malformed;
 use super::write::{self, Told};
-use super::{APPEND, HttpStore, READ};
+use super::{APPEND, Answered, HttpStore, READ};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 
 /// What the registry of a server says of a node.
@@ -41,6 +41,20 @@ impl HttpStore {
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
         let active = text("status") == "active";
         Ok(Node { active, institution_id: text("institution_id") })
+    }
+
+    /// Whether the server has the whole API, and not only the calls of 0.1.0.
+    pub fn is_current(&self) -> Result<bool> {
+        match self.connection.call(&Call::read("ask what the server is", &["about"])) {
+            Ok(answer) => {
+                let about: Value = serde_json::from_slice(&answer).unwrap_or_default();
+                Ok(!about["api"].is_null())
+            }
+            Err(error) if Answered::of(&error).is_some_and(|answer| answer.status < 500) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends record lines, at most 1,000, which are appended all or none. A record that the server

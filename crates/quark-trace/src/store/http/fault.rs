@@ -173,7 +173,8 @@ fn was_sent(source: &ureq::Error) -> bool {
 /// The error for an answer that is not what the API says.
 pub(super) fn malformed(operation: &'static str, what: impl fmt::Display) -> Error {
     let message = format!("the server's answer is not what was asked for: {what}");
-    Error::new(ErrorKind::Corrupted, operation, message)
+    let answered = Answered { status: 200, request_id: None, retry_after_s: None };
+    Error::new(ErrorKind::Corrupted, operation, message).caused_by(answered)
 }
 
 #[cfg(test)]
