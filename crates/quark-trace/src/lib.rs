@@ -25,6 +25,7 @@ pub mod signer;
 pub mod stages;
 pub mod store;
 pub mod summary;
+pub mod tree;
 pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};

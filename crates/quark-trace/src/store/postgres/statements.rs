@@ -142,6 +142,10 @@ pub(super) const TILES: &str = "SELECT n, data FROM qt_tile \
 pub(super) const LINES: &str = "SELECT idx, entry FROM qt_entry \
      WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
 
+/// Some of them.
+pub(super) const LINES_PAGE: &str = "SELECT idx, entry FROM qt_entry \
+     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx LIMIT $4";
+
 /// Takes the lock under which checkpoints are signed. A statement that waits for a row reads all
 /// other tables as they were when it began (EvalPlanQual), so that what depends on the lock is read
 /// by the next one, [`SEALED`].
@@ -268,6 +272,7 @@ pub(super) const ALL: &[&str] = &[
     LOCK_SEAL,
     SEALED,
     SEAL,
+    LINES_PAGE,
     PAGE,
     SHEETS_PAGE,
     SCHEMAS_PAGE,

@@ -79,7 +79,7 @@ pub(super) const TILES: &str = "SELECT data FROM qt_tile \
      WHERE log_id = ?1 AND level = ?2 AND n >= ?3 AND n < ?4 ORDER BY n";
 
 /// Entries alone.
-pub(super) const LINES: &str = "SELECT entry FROM qt_entry \
+pub(super) const LINES: &str = "SELECT idx, entry FROM qt_entry \
      WHERE log_id = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx";
 
 /// What a checkpoint must not contradict.
