@@ -169,7 +169,6 @@ class HttpBackend(StorageBackend):
         self._store: Store | None = None
         self._logs: dict[str, Log] = {}
         self._current: bool | None = None
-        self._process = os.getpid()
         self.institution_id: str = ""
         self._verify_node()
         _open.add(self)
@@ -370,8 +369,6 @@ def _pin_folder() -> str | None:
 def _close_all() -> None:
     """Wait a little for the server when the program ends; what is left is in the spool."""
     for backend in list(_open):
-        if backend._process != os.getpid():
-            continue
         try:
             backend.close()
         except Exception:  # noqa: BLE001, S110

@@ -70,7 +70,8 @@ pub(super) fn scan(
 
 fn word(select: Select) -> &'static str {
     match select {
-        Select::All => "all",
+        // The server sends the objects too, which are left out here.
+        Select::All | Select::Entries => "all",
         Select::Records => "records",
         Select::Sheets => "sheets",
         Select::Schemas => "schemas",
@@ -123,12 +124,16 @@ impl Rows<'_> {
         };
         self.check(index, &entry)?;
         self.next = index + 1;
-        Ok(Some(Taken { index, entry, object: object(index, &mut row)? }))
+        let object = match self.plan.select {
+            Select::Entries => None,
+            _ => object(index, &mut row)?,
+        };
+        Ok(Some(Taken { index, entry, object }))
     }
 
     fn check(&self, index: u64, entry: &str) -> Result<()> {
         let plan = self.plan;
-        let dense = plan.select == Select::All;
+        let dense = matches!(plan.select, Select::All | Select::Entries);
         if index < self.next || (dense && index != self.next) || plan.ends_before(index) {
             let next = self.next;
             let what = format!("row {index} came where row {next} or what follows was to come");
@@ -139,7 +144,7 @@ impl Rows<'_> {
             return if dense { Ok(()) } else { Err(malformed(READ, "an entry is none")) };
         };
         let wanted = match plan.select {
-            Select::All => true,
+            Select::All | Select::Entries => true,
             Select::Records => parsed.kind.is_record(),
             Select::Sheets => parsed.kind.is_sheet(),
             Select::Schemas => parsed.kind == Kind::Schema,
