@@ -1,5 +1,7 @@
 //! `serve`: the server.
 
+mod demo;
+
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
@@ -23,11 +25,20 @@ pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
     })?;
     write_log(level, output.json);
     install_metrics();
-    let keys = named(keys(output), asked)?;
+    let scratch = demo::Scratch::wanted(asked)?;
+    let keys = match &scratch {
+        Some(scratch) => Some(scratch.keys()?),
+        None => keys(output),
+    };
+    let keys = named(keys, asked)?;
     let secret = secret(keys.as_ref())?;
-    let store = store(asked, keys, output)?;
+    let store = match &scratch {
+        Some(scratch) => open_with(&scratch.url(), Access::Write, keys)?,
+        None => store(asked, keys, output)?,
+    };
     let server = Server::bind(Arc::clone(&store), settings(asked), secret)?;
-    announce(asked, &server, output)?;
+    let key = if asked.demo { demo::fill(&server)? } else { None };
+    announce(asked, &server, key.as_deref(), output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads: {error}")))?;
     runtime.block_on(async { server.run(stopped()).await })?;
@@ -100,14 +111,23 @@ fn settings(asked: &Serve) -> Settings {
 }
 
 /// Says where it listens; programs that start it wait for this line.
-fn announce(asked: &Serve, server: &Server, output: &Output) -> Result<(), Failure> {
+fn announce(
+    asked: &Serve,
+    server: &Server,
+    demo_key: Option<&str>,
+    output: &Output,
+) -> Result<(), Failure> {
     let address = server.address().map_err(|error| Failure::failed(error.to_string()))?;
     let scheme = if asked.certificate.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     if output.json {
-        output.json(&json!({"url": url, "store": server.app().store.info().url}))?;
+        let store = server.app().store.info().url;
+        output.json(&json!({"url": url, "store": store, "demo_key": demo_key}))?;
     } else {
-        output.talk(format!("{GOOD}listening{GOOD:#}  {url}"))?;
+        output.talk(format!("{GOOD}listening{GOOD:#}     {url}"))?;
+        if let Some(key) = demo_key {
+            output.talk(format!("sign in with  {key}"))?;
+        }
     }
     if server.app().registry.state().keys.is_empty() {
         output.say(
