@@ -25,6 +25,8 @@ pub mod postgres;
 mod rows;
 mod schemas;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sieve;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod spans;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
