@@ -38,9 +38,19 @@ def sheet(tmp_path: Path) -> Path:
     return path
 
 
+def issued(served: Served, *holder: str) -> str:
+    """A new key, once the server knows it."""
+    key = served.key(*holder)
+    for _ in range(100):
+        if served.request("GET", "/registry/nodes/site-1", key)[0] != 401:
+            return key
+        time.sleep(0.1)
+    raise AssertionError("the server does not take the key")
+
+
 @pytest.fixture
 def key(served: Served) -> str:
-    return served.key("--node", "site-1")
+    return issued(served, "--node", "site-1")
 
 
 def rounds(project: Project) -> list[int]:
@@ -68,7 +78,7 @@ def test_a_project_from_beginning_to_end(served: Served, key: str, sheet: Path) 
 
 def test_the_administrator_amends(served: Served, key: str, sheet: Path) -> None:
     Project.open(sheet, HttpBackend(served.url, "site-1", key))
-    admin = HttpBackend(served.url, "site-1", served.key("--admin-of", "hospital"))
+    admin = HttpBackend(served.url, "site-1", issued(served, "--admin-of", "hospital"))
     project = Project.resume("demo", admin)
     project.amend({"purpose": "find it sooner"}, "Jane Doe", "asked by the board")
     assert [sheet.version for sheet in project.sheets()] == [1, 2]

@@ -6,15 +6,13 @@
 //! | `receiver` | who takes the records, and what its errors mean for those that wait |
 //! | `spool`, `claim` | the folders on this machine; which process has what of them |
 //! | `lane`, `segment`, `gap` | the records of a project that wait; their files; what is missing |
-//! | `shipper` | the thread that sends them |
+//! | `state`, `shipper` | what callers and the thread share; the thread that sends |
 //! | `pace` | how fast time passes |
 //!
 //! A record is sent as the bytes that were spooled, as often as it takes; its id makes it one. What a
 //! process leaves behind is taken over by the next one and goes first.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +33,7 @@ mod segment;
 mod settings;
 mod shipper;
 mod spool;
+mod state;
 
 pub use gap::GAP_STAGE;
 pub use pace::Pace;
@@ -43,6 +42,7 @@ pub use settings::{Delivered, DeliveryOptions, Mode, Notice, OnFull, Status};
 pub use spool::{Waiting, list};
 
 use lane::Lane;
+use state::{Shared, State};
 
 const APPEND: &str = "append to the spool";
 /// How long closing waits for a call that is under way.
@@ -70,96 +70,6 @@ pub struct Delivery {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     process: u32,
-}
-
-/// What the callers and the thread share.
-#[derive(Debug)]
-struct Shared {
-    receiver: Arc<dyn Receiver>,
-    server: String,
-    node: String,
-    options: DeliveryOptions,
-    state: Mutex<State>,
-    /// Something came, went or ended.
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The folder, once there is one, and whether it was looked for.
-    place: Option<PathBuf>,
-    looked: bool,
-    lanes: BTreeMap<String, Lane>,
-    /// When the server, which did not answer, is tried again; and how often it did not.
-    due: Duration,
-    failures: u32,
-    ending: bool,
-    running: bool,
-    refused: u64,
-    dropped: u64,
-    reason: Option<String>,
-    notices: Vec<Notice>,
-    noted: Vec<Notice>,
-}
-
-impl State {
-    fn note(&mut self, notice: Notice) {
-        if !self.noted.iter().any(|known| known.is_like(&notice)) {
-            self.noted.push(notice.clone());
-            self.notices.push(notice);
-        }
-    }
-
-    fn waiting_bytes(&self) -> u64 {
-        self.lanes.values().map(Lane::waiting_bytes).sum()
-    }
-
-    fn is_drained(&self) -> bool {
-        self.lanes.values().all(Lane::is_empty)
-    }
-
-    fn status(&self) -> Status {
-        Status {
-            waiting: self.lanes.values().map(Lane::waiting).sum(),
-            waiting_bytes: self.waiting_bytes(),
-            refused: self.refused,
-            dropped: self.dropped,
-            untold: self.lanes.values().map(Lane::untold).sum(),
-            reason: self.reason.clone(),
-        }
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes over what others left, once, or again when asked. Makes no folder.
-    fn look(&self, state: &mut State, again: bool) -> Result<()> {
-        if state.looked && !again {
-            return Ok(());
-        }
-        self.take_over(state).map_err(|error| self.not_opened(error))
-    }
-
-    fn not_opened(&self, error: io::Error) -> Error {
-        let subject = self.options.spool.display().to_string();
-        Error::io("open the spool", subject, error).with_outcome(Outcome::NotWritten)
-    }
-
-    fn take_over(&self, state: &mut State) -> io::Result<()> {
-        let found = spool::find(&self.options.spool, &self.server, &self.node)?;
-        state.looked = true;
-        let Some(place) = found else { return Ok(()) };
-        for (project, folder) in spool::lanes(&place)? {
-            let name = project.as_str().to_owned();
-            let lane = state.lanes.entry(name).or_insert_with(|| Lane::new(project, folder));
-            lane.adopt()?;
-        }
-        state.place = Some(place);
-        Ok(())
-    }
 }
 
 impl Delivery {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::lane::{Batch, Lane};
 use super::receiver::Verdict;
 use super::settings::Notice;
-use super::{Shared, State};
+use super::state::{Shared, State};
 use crate::error::Error;
 
 /// The first wait after a failure, doubled with each one that follows.

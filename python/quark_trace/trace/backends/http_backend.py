@@ -235,6 +235,8 @@ class HttpBackend(StorageBackend):
         """
         status: DeliveryStatus = self._client.flush(timeout)  # type: ignore[assignment]
         self._tell()
+        if not self.institution_id and not status["waiting"]:
+            self._verify_node()
         return status
 
     def delivery_status(self) -> DeliveryStatus:

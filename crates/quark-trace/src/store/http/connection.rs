@@ -62,6 +62,7 @@ impl Connection {
     pub fn new(url: &str, options: HttpOptions) -> Result<Self> {
         let address = Address::parse(url)?;
         options.check_key()?;
+        proxy(&options)?;
         if address.is_exposed() && !options.allow_plain {
             let message = "the key would cross the network in the clear; give a URL that begins \
                            with https://, or allow it";
@@ -151,8 +152,6 @@ impl Connection {
 
     fn make_agent(&self) -> Result<Agent> {
         let options = &self.options;
-        let proxy = options.proxy.as_deref().map(Proxy::new).transpose();
-        let proxy = proxy.map_err(|_| refused("the proxy must be like http://host:8080"))?;
         let tls = TlsConfig::builder()
             .root_certs(self.roots()?)
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
@@ -161,7 +160,7 @@ impl Connection {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(proxy)
+            .proxy(proxy(options)?)
             .user_agent(concat!("quark-trace/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             .max_idle_connections(KEPT)
@@ -203,6 +202,11 @@ impl Connection {
     fn unanswered(&self, call: &Call<'_>, source: ureq::Error) -> Error {
         fault::unanswered(call.operation, call.effect, source).on(self.url())
     }
+}
+
+fn proxy(options: &HttpOptions) -> Result<Option<Proxy>> {
+    let proxy = options.proxy.as_deref().map(Proxy::new).transpose();
+    proxy.map_err(|_| refused("the proxy must be like http://host:8080"))
 }
 
 /// Whether the connection ended before an answer.
