@@ -5,12 +5,13 @@
 //! | `table` | how a route is made: never without a policy |
 //! | `asked`, `body` | reading parameters and bodies, within the limits |
 //! | `boundary` | what is the same for all: hosts, origins, headers, request ids |
-//! | `projects`, `sheets`, `schemas` | projects and what they say of themselves |
+//! | `projects`, `summary`, `sheets`, `schemas` | projects and what they say of themselves |
 //! | `records`, `batch`, `receipt` | appending |
 //! | `read`, `rows`, `stream` | reading back, following |
 //! | `proofs`, `tlog` | what anybody can check with standard tools |
 //! | `registry` | institutions, nodes, keys |
 //! | `server` | health, metrics, what this is |
+//! | `openapi/` | what all of this is, for programs |
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(crate) mod asked;
 mod batch;
 pub(crate) mod body;
 pub mod boundary;
+pub mod openapi;
 mod projects;
 mod proofs;
 mod read;
@@ -35,6 +37,7 @@ mod schemas;
 mod server;
 mod sheets;
 mod stream;
+mod summary;
 mod table;
 mod tlog;
 
@@ -53,6 +56,10 @@ const OPERATOR: &[Role] = &[Role::Operator];
 
 /// Every route of the API, each with what it asks of its caller.
 pub fn table(app: &Arc<App>) -> Table {
+    openapi::served(calls(app))
+}
+
+fn calls(app: &Arc<App>) -> Table {
     let read = Policy::Read(Opening::Records);
     let ledger = Policy::Read(Opening::Ledger);
     let write = Policy::Project(WRITES);
@@ -69,7 +76,7 @@ pub fn table(app: &Arc<App>) -> Table {
         .post("/projects/{project}/sheets", Policy::Project(AMENDS), sheets::append)
         .get("/projects/{project}/sheets/{version}", read, sheets::version)
         .post("/projects/{project}/amendments", Policy::Project(AMENDS), sheets::amend)
-        .get("/projects/{project}/summary", read, projects::summary)
+        .get("/projects/{project}/summary", read, summary::summary)
         .get("/projects/{project}/schemas", read, schemas::in_force)
         .post("/projects/{project}/schemas", Policy::Project(AMENDS), schemas::append)
         .get("/projects/{project}/records", read, read::records)
