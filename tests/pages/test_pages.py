@@ -242,6 +242,7 @@ PAGES = {
     "sheet": "/ui/projects/federation/sheets/2",
     "verify": "/ui/projects/federation/verify?level=L3",
     "registry": "/ui/registry",
+    "api": "/ui/api",
     "hostile": "/ui/projects/hostile-3",
     "hostile-records": "/ui/projects/hostile-3/records",
     "missing": "/ui/projects/nothing",

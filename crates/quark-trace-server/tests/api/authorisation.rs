@@ -81,6 +81,8 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("GET", "/", "*", Nothing),
     ("GET", "/ui", "*", Nothing),
     ("GET", "/ui/", "nuao", Nothing),
+    ("GET", "/api", "*", Nothing),
+    ("GET", "/ui/api", "*", Nothing),
     ("GET", "/ui/sign-in", "*", Nothing),
     ("POST", "/ui/sign-in", "*", Nothing),
     ("POST", "/ui/sign-out", "*", Nothing),
