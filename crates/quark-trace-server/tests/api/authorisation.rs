@@ -78,6 +78,7 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("POST", "/registry/keys", "ao", Nothing),
     ("POST", "/registry/keys/{key}/revoke", "ao", Managed),
     ("POST", "/registry/keys/{key}/rotate", "nuao", Key),
+    ("GET", "/openapi.json", "*", Nothing),
     ("GET", "/", "*", Nothing),
     ("GET", "/ui", "*", Nothing),
     ("GET", "/ui/", "nuao", Nothing),
