@@ -8,6 +8,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_PYTHON = ".venv/bin/python"
 API_PYTHON = ".venv-api/bin/python"
+PAGES_PYTHON = ".venv-pages/bin/python"
 TARGET = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
 COMMAND_LINE = TARGET / "debug" / "quark-trace"
 SHARED_ENVIRONMENT = {
@@ -80,6 +81,15 @@ def api() -> list[Step]:
     return [set_up(".venv-api/.ready", "command"),
             folder_step("calls, right and wrong", "tests/api/run",
                         [API_PYTHON, "tests/api/run"])]
+
+
+def pages() -> list[Step]:
+    """The pages in a real browser."""
+    if not any(map(shutil.which, ["chromium", "chromium-browser"])):
+        return [Step("ways and looks", [], absent="there is no Chromium on this machine")]
+    return [set_up(".venv-pages/.ready", "command"),
+            folder_step("ways and looks", "tests/pages",
+                        [PAGES_PYTHON, "-m", "pytest", "-rs", "-q", "tests/pages"])]
 
 
 def postgres() -> list[Step]:
@@ -163,7 +173,8 @@ def folder_step(title: str, path: str, command: list[str]) -> Step:
 
 
 SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "postgres": postgres,
-          "server": server, "api": api, "docs": docs, "demo": demo, "tools": tools}
+          "server": server, "api": api, "pages": pages,
+          "docs": docs, "demo": demo, "tools": tools}
 
 # Run by a target of their own, not by `make test`.
 OTHER_SUITES = {"check": check, "soak": soak}

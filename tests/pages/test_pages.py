@@ -66,10 +66,10 @@ def test_the_way_from_the_key_to_the_proof(visit: Visit, site: Site, tmp_path: P
     page.select_option("#level", "L2")
     page.fill("#key", key)
     page.fill("#checkpoint", note)
-    page.click("text=Verify >> nth=-1")
+    page.get_by_role("button", name="Verify").click()
     expect(page.get_by_text("The signature is by the key that you gave.")).to_be_visible()
     page.fill("#key", "nonsense")
-    page.locator("form button", has_text="Verify").click()
+    page.get_by_role("button", name="Verify").click()
     expect(page.get_by_role("alert")).to_contain_text("NAME+HASH+KEY")
     visitor.check()
 
@@ -242,6 +242,7 @@ PAGES = {
     "sheet": "/ui/projects/federation/sheets/2",
     "verify": "/ui/projects/federation/verify?level=L3",
     "registry": "/ui/registry",
+    "api": "/ui/api",
     "hostile": "/ui/projects/hostile-3",
     "hostile-records": "/ui/projects/hostile-3/records",
     "missing": "/ui/projects/nothing",

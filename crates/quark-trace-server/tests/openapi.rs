@@ -16,8 +16,12 @@ fn routes_and_document() -> (Vec<Route>, Value) {
     let store = Arc::new(MemoryStore::new());
     let app = Arc::new(App::new(store, Settings::default(), [7; 32]).unwrap());
     let table = routes::table(&app);
-    let document = openapi::document(table.routes());
-    (table.routes().to_vec(), document)
+    // Pages are for people, and forms of them for browsers alone.
+    let is_page = |path: &str| path == "/" || path == "/api" || path.starts_with("/ui");
+    let calls = table.routes().iter().filter(|route| !is_page(route.path));
+    let routes: Vec<Route> = calls.cloned().collect();
+    let document = openapi::document(&routes);
+    (routes, document)
 }
 
 /// Every call of the document: method, path, call.

@@ -1,10 +1,16 @@
 //! The interface for programs, as a page: what the OpenAPI document says.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde_json::Value;
 
 use super::frame::{Frame, Section};
 use super::text::Shown;
+use super::visit::{Visit, html, render};
+use crate::problem::Problem;
 
 /// Calls by the part that they are of.
 #[derive(Debug, Template)]
@@ -98,4 +104,9 @@ impl ApiPage {
                 .collect(),
         });
     }
+}
+
+/// Shows the document.
+pub async fn show(visit: Visit, document: Arc<Value>) -> Result<Response, Problem> {
+    Ok(html(StatusCode::OK, render(&ApiPage::new(visit.frame, &document))?))
 }

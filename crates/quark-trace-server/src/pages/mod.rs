@@ -38,6 +38,7 @@ pub mod words;
 use std::sync::Arc;
 
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::access::Policy;
 use crate::app::App;
@@ -48,8 +49,9 @@ const EVERYBODY: &[Role] = &[Role::Node, Role::Auditor, Role::Admin, Role::Opera
 const MANAGES: &[Role] = &[Role::Admin, Role::Operator];
 const OPERATOR: &[Role] = &[Role::Operator];
 
-/// Every route of the pages, each with what it asks of its visitor.
-pub fn table(app: &Arc<App>) -> Table {
+/// Every route of the pages, each with what it asks of its visitor. `document` is the API as OpenAPI.
+pub fn table(app: &Arc<App>, document: Value) -> Table {
+    let document = Arc::new(document);
     let read = Policy::Read(Opening::Records);
     let manages = Policy::Roles(MANAGES);
     Table::new(app)
@@ -59,6 +61,8 @@ pub fn table(app: &Arc<App>) -> Table {
         .get("/ui/sign-in", Policy::Public, sign_in::ask)
         .post("/ui/sign-in", Policy::Public, sign_in::take)
         .post("/ui/sign-out", Policy::Public, sign_in::leave)
+        .get("/api", Policy::Public, || async { visit::go_to(links::API) })
+        .get("/ui/api", Policy::Public, move |visit| api::show(visit, Arc::clone(&document)))
         .get("/ui/assets/{name}", Policy::Public, assets::show)
         .get("/ui/projects/{project}", read, project::show)
         .get("/ui/projects/{project}/records", read, records::show)

@@ -258,6 +258,11 @@ fn advice(verdict: &Verdict, tone: Tone) -> Vec<String> {
             "Compare it with other copies and with checkpoints that sites or auditors kept."
                 .to_owned(),
         ],
+        Tone::Unsure if verdict.level < verdict.asked => vec![format!(
+            "Ask whoever keeps the log why it has not reached level {}, or rely on it for what level \
+             {} proves.",
+            verdict.asked, verdict.level
+        )],
         Tone::Unsure => vec![
             "Give what is missing, such as the key of whoever keeps the log, and verify again."
                 .to_owned(),

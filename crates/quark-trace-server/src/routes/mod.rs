@@ -56,7 +56,9 @@ const OPERATOR: &[Role] = &[Role::Operator];
 
 /// Every route of the API, each with what it asks of its caller.
 pub fn table(app: &Arc<App>) -> Table {
-    openapi::served(calls(app))
+    let calls = openapi::served(calls(app));
+    let document = openapi::document(calls.routes());
+    calls.merge(crate::pages::table(app, document))
 }
 
 fn calls(app: &Arc<App>) -> Table {
@@ -108,7 +110,6 @@ fn calls(app: &Arc<App>) -> Table {
         .post("/registry/keys", Policy::Roles(MANAGES), registry::issue_key)
         .post("/registry/keys/{key}/revoke", Policy::Manage, registry::revoke_key)
         .post("/registry/keys/{key}/rotate", Policy::OwnKey, registry::rotate_key)
-        .merge(crate::pages::table(app))
 }
 
 /// The routes with what is the same for all of them.
