@@ -103,9 +103,11 @@ pub(super) const LOCK: &str =
     "SELECT project_id, size, frontier FROM qt_log WHERE log_id = $1 FOR UPDATE";
 
 /// The records with these ids among some entries, found by the SHA-256 of the id.
-pub(super) const KNOWN: &str = "SELECT record_key, idx, object FROM qt_entry \
-     WHERE log_id = $1 AND idx = ANY ($2::int8[]) AND record_key = ANY ($3::bytea[]) \
-     ORDER BY idx DESC";
+pub(super) const KNOWN: &str = "SELECT e.record_key, e.idx, e.object \
+     FROM unnest($2::int8[]) AS w (idx) \
+     CROSS JOIN LATERAL (SELECT record_key, idx, object FROM qt_entry \
+       WHERE log_id = $1 AND idx = w.idx LIMIT 1) e \
+     WHERE e.record_key = ANY ($3::bytea[]) ORDER BY e.idx DESC";
 
 /// How many entries have their ids in `qt_id`.
 pub(super) const IDENTIFIED: &str = "SELECT identified FROM qt_log WHERE log_id = $1";
@@ -171,12 +173,14 @@ pub(super) const PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.k
        ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
      WHERE e.log_id = $1 AND e.idx >= $2 ORDER BY e.idx LIMIT $3";
 
-/// These entries with their objects.
+/// These entries with their objects, each looked up on its own: the plan of a join, or of a list of
+/// places, is made while a log is small and may be a bad one when it is large.
 pub(super) const SOME: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o \
-       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx = ANY ($2::int8[]) \
-     WHERE e.log_id = $1 AND e.idx = ANY ($2::int8[]) ORDER BY e.idx";
+     FROM unnest($2::int8[]) AS w (idx) \
+     CROSS JOIN LATERAL (SELECT * FROM qt_entry WHERE log_id = $1 AND idx = w.idx LIMIT 1) e \
+     LEFT JOIN LATERAL (SELECT bytes, erased_by FROM qt_object \
+       WHERE log_id = $1 AND idx = w.idx LIMIT 1) o ON true ORDER BY e.idx";
 
 /// The same of fact sheets alone.
 pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \

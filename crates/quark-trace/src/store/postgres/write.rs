@@ -50,8 +50,9 @@ impl<'t> Target<'t> {
         }
         let size = edge.range.size();
         // Of all ids this handle knows that none of them is there, or it has to look.
-        let mut chosen = chosen(commits.clone());
-        if !ids.are_of(size) && !chosen.is_empty() || chosen.drain(..).any(|id| ids.may_have(&id)) {
+        let chosen = chosen(commits.clone());
+        let is_known = |id: &Digest| !ids.are_of(size) || ids.may_have(id);
+        if chosen.iter().any(is_known) {
             return Ok(None);
         }
         let admission =

@@ -249,9 +249,8 @@ impl Store for SqliteStore {
             Ok(Some(names.collect::<Result<_, _>>()?))
         })?;
         // A name that is none cannot be asked for.
-        let names = names.unwrap_or_default();
-        let mut projects: Vec<ProjectId> =
-            names.iter().filter_map(|name| name.parse().ok()).collect();
+        let names = names.iter().flatten();
+        let mut projects: Vec<ProjectId> = names.filter_map(|name| name.parse().ok()).collect();
         projects.sort();
         Ok(projects)
     }
