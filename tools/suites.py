@@ -96,6 +96,15 @@ def postgres_store() -> list[Step]:
             Step("store", ["tools/with-postgres", "cargo", "test", "--quiet", *tests])]
 
 
+def server() -> list[Step]:
+    """The server as it is shipped, over the network of this machine."""
+    return [
+        set_up("venv", "seed", "command"),
+        folder_step("clients", "tests/server", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
+                                                "tests/server"]),
+    ]
+
+
 def docs() -> list[Step]:
     return [
         Step("reference", ["cargo", "doc", "--workspace", "--lib", "--no-deps", "--locked"],
@@ -155,8 +164,8 @@ def folder_step(title: str, path: str, command: list[str]) -> Step:
     return Step(title, command, absent=absent)
 
 
-SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "api": api,
-          "postgres": postgres, "docs": docs, "demo": demo, "tools": tools}
+SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "postgres": postgres,
+          "server": server, "api": api, "docs": docs, "demo": demo, "tools": tools}
 
 # Run by a target of their own, not by `make test`.
 OTHER_SUITES = {"check": check, "soak": soak}

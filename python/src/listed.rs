@@ -85,7 +85,7 @@ impl Store for Listed {
         plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        if plan.select == Select::Sheets || plan.until.is_some() {
+        if matches!(plan.select, Select::Sheets | Select::Entries) || plan.until.is_some() {
             return Ok(());
         }
         for (at, range) in self.lines.iter().enumerate() {

@@ -9,6 +9,8 @@
 mod batches;
 pub mod clock;
 pub mod copy;
+#[cfg(feature = "http")]
+pub mod delivery;
 pub mod error;
 pub mod history;
 pub mod keys;
@@ -23,6 +25,7 @@ pub mod signer;
 pub mod stages;
 pub mod store;
 pub mod summary;
+pub mod tree;
 pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};

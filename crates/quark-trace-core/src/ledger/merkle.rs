@@ -1,7 +1,9 @@
 //! The Merkle tree of RFC 6962: roots, inclusion proofs, consistency proofs.
 //!
 //! The appender keeps a [`CompactRange`] (at most 64 hashes); [`Levels`] keeps every node for
-//! making proofs. Checking follows RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+//! making proofs, [`TileTree`](super::TileTree) one in 128 and reads the leaves that it needs. Checking follows RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+
+use std::ops::Range;
 
 use super::Digest;
 
@@ -87,6 +89,11 @@ impl Levels {
         self.levels.first().map_or(0, |leaves| leaves.len() as u64)
     }
 
+    /// How many hashes are kept.
+    pub(super) fn nodes(&self) -> usize {
+        self.levels.iter().map(Vec::len).sum()
+    }
+
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Digest) {
         let mut hash = leaf;
@@ -122,20 +129,7 @@ impl Levels {
         if index >= size || size > self.size() {
             return None;
         }
-        let mut path = Vec::new();
-        let (mut start, mut end) = (0, size);
-        while end - start > 1 {
-            let split = start + largest_power_below(end - start);
-            if index < split {
-                path.push(self.subtree(split, end));
-                end = split;
-            } else {
-                path.push(self.subtree(start, split));
-                start = split;
-            }
-        }
-        path.reverse();
-        Some(path)
+        Some(self.subtrees(inclusion_path(index, size)))
     }
 
     /// The proof that the tree of `old` leaves is a prefix of the tree of `new` (RFC 6962, 2.1.2);
@@ -144,31 +138,15 @@ impl Levels {
         if old > new || new > self.size() {
             return None;
         }
-        if old == 0 || old == new {
-            return Some(Vec::new());
-        }
-        let mut path = Vec::new();
-        let (mut start, mut end, mut whole) = (0, new, true);
-        while old != end {
-            let split = start + largest_power_below(end - start);
-            if old <= split {
-                path.push(self.subtree(split, end));
-                end = split;
-            } else {
-                path.push(self.subtree(start, split));
-                start = split;
-                whole = false;
-            }
-        }
-        if !whole {
-            path.push(self.subtree(start, end));
-        }
-        path.reverse();
-        Some(path)
+        Some(self.subtrees(consistency_path(old, new)))
+    }
+
+    fn subtrees(&self, ranges: Vec<Range<u64>>) -> Vec<Digest> {
+        ranges.into_iter().map(|range| self.subtree(range.start, range.end)).collect()
     }
 
     /// The hash over leaves `start..end`; `start` is a multiple of the largest power in the range.
-    fn subtree(&self, start: u64, end: u64) -> Digest {
+    pub(super) fn subtree(&self, start: u64, end: u64) -> Digest {
         let width = end - start;
         if width.is_power_of_two() {
             let height = width.trailing_zeros();
@@ -179,8 +157,51 @@ impl Levels {
     }
 }
 
+/// The leaves under each hash of the audit path of `index`, which is below `size`.
+pub(super) fn inclusion_path(index: u64, size: u64) -> Vec<Range<u64>> {
+    let mut path = Vec::new();
+    let (mut start, mut end) = (0, size);
+    while end - start > 1 {
+        let split = start + largest_power_below(end - start);
+        if index < split {
+            path.push(split..end);
+            end = split;
+        } else {
+            path.push(start..split);
+            start = split;
+        }
+    }
+    path.reverse();
+    path
+}
+
+/// The leaves under each hash of the proof of consistency of `old`, which is at most `new`.
+pub(super) fn consistency_path(old: u64, new: u64) -> Vec<Range<u64>> {
+    if old == 0 || old == new {
+        return Vec::new();
+    }
+    let mut path = Vec::new();
+    let (mut start, mut end, mut whole) = (0, new, true);
+    while old != end {
+        let split = start + largest_power_below(end - start);
+        if old <= split {
+            path.push(split..end);
+            end = split;
+        } else {
+            path.push(start..split);
+            start = split;
+            whole = false;
+        }
+    }
+    if !whole {
+        path.push(start..end);
+    }
+    path.reverse();
+    path
+}
+
 /// The largest power of two smaller than `width`, which is at least 2.
-fn largest_power_below(width: u64) -> u64 {
+pub(super) fn largest_power_below(width: u64) -> u64 {
     1 << (63 - (width - 1).leading_zeros())
 }
 

@@ -311,9 +311,10 @@ pub async fn receipt(
     named: Named<(String, String)>,
 ) -> Result<Json<Receipt>, Problem> {
     let (log, id) = (granted.log()?.clone(), named.0.1);
+    let tree = app.tree(log.project());
     let receipt = app.blocking(move || {
         let (index, record) = find(&log, &id)?;
-        receipt::of_known(&log, &record, index)
+        receipt::of_known(&log, &tree, &record, index)
     });
     Ok(Json(receipt.await?))
 }

@@ -96,11 +96,18 @@ pub async fn append(
         return Err(Problem::new(Code::Internal, "the record got no place").unknown());
     };
     let status = if written.existing { StatusCode::OK } else { StatusCode::CREATED };
-    let with_proof = parameters.receipt == Some(Wanted::Proof);
-    let made = app.blocking(move || {
-        receipt::of_written(&log, &record, &written, size, &attributes, with_proof)
-    });
-    Ok((status, Json(made.await?)).into_response())
+    let tree = (parameters.receipt == Some(Wanted::Proof)).then(|| app.tree(log.project()));
+    let make = move || {
+        let tree = tree.as_deref();
+        receipt::of_written(&log, &record, &written, size, &attributes, tree)
+    };
+    // What needs nothing from the store takes no thread.
+    let made = if status == StatusCode::CREATED && parameters.receipt != Some(Wanted::Proof) {
+        make()?
+    } else {
+        app.blocking(make).await?
+    };
+    Ok((status, Json(made)).into_response())
 }
 
 /// Hands the records over and tells those who follow the project.

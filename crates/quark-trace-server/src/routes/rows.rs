@@ -108,6 +108,7 @@ pub struct Parameters {
 enum Selected {
     #[default]
     All,
+    Entries,
     Records,
     Sheets,
     Schemas,
@@ -117,6 +118,7 @@ impl From<Selected> for Select {
     fn from(selected: Selected) -> Self {
         match selected {
             Selected::All => Self::All,
+            Selected::Entries => Self::Entries,
             Selected::Records => Self::Records,
             Selected::Sheets => Self::Sheets,
             Selected::Schemas => Self::Schemas,

@@ -160,7 +160,7 @@ impl Store for MemoryStore {
         for (index, (line, object)) in (0..).zip(&log.entries) {
             let kind = Entry::parse(line).map(|entry| entry.kind).unwrap_or(Kind::Other(""));
             let selected = match plan.select {
-                Select::All => true,
+                Select::All | Select::Entries => true,
                 Select::Records => kind.is_record(),
                 Select::Sheets => kind.is_sheet(),
                 Select::Schemas => kind == Kind::Schema,
@@ -171,7 +171,8 @@ impl Store for MemoryStore {
             if index < plan.from || !selected {
                 continue;
             }
-            let object = log.objects.get(object).map(|bytes| bytes.as_slice().into());
+            let object = log.objects.get(object).filter(|_| plan.select != Select::Entries);
+            let object = object.map(|bytes| bytes.as_slice().into());
             let (digest, place, displaced) = (None, Place::default(), false);
             if sink(Row::Entry { index, line, object, digest, place, displaced }).is_break() {
                 break;

@@ -46,6 +46,10 @@ pub enum Select {
     Sheets,
     /// Schemas of stages alone, all of them.
     Schemas,
+    /// All entries, their lines alone: no row has an object, whether it is there or not, and nothing
+    /// is passed that has no entry. For whoever needs the tree and not what it is about; a store
+    /// begins near [`Plan::from`] where it can.
+    Entries,
 }
 
 /// One thing found by a scan.
@@ -57,7 +61,8 @@ pub enum Row<'a> {
         index: u64,
         /// Its line, unchecked.
         line: &'a [u8],
-        /// Its object as found, unchecked; `None` when it is missing.
+        /// Its object as found, unchecked; `None` when it is missing, or not asked for
+        /// ([`Select::Entries`]).
         object: Option<Cow<'a, [u8]>>,
         /// SHA-256 of the object as found, where the store worked it out anyway.
         digest: Option<Digest>,
@@ -101,4 +106,12 @@ pub enum Row<'a> {
         /// What was found there; `None` when it is missing.
         found: Option<Digest>,
     },
+}
+
+impl<'a> Row<'a> {
+    /// An entry whose object was not asked for.
+    pub(super) fn line(index: u64, line: &'a [u8]) -> Self {
+        let (place, displaced) = (Place::default(), false);
+        Self::Entry { index, line, object: None, digest: None, place, displaced }
+    }
 }

@@ -111,18 +111,18 @@ fn shown(key: &KeyEntry, is_good: bool) -> KeyOf {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    role: Role,
+    pub(crate) role: Role,
     /// For auditors and admins; an admin's own institution unless given.
-    institution_id: Option<String>,
+    pub(crate) institution_id: Option<String>,
     /// For nodes.
-    node_id: Option<String>,
+    pub(crate) node_id: Option<String>,
     /// What it is for.
     #[serde(default)]
     #[schema(schema_with = crate::routes::openapi::name_of_holder)]
-    name: String,
+    pub(crate) name: String,
     /// When it ends by itself, as ISO 8601.
     #[schema(format = DateTime)]
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
 }
 
 /// Makes a key.
@@ -157,7 +157,7 @@ pub async fn issue_key(
 }
 
 /// What an admin may ask for is of the own institution; a node elsewhere does not exist.
-fn wanted(app: &App, identity: &Identity, new: NewKey) -> Result<KeyRequest, Problem> {
+pub(crate) fn wanted(app: &App, identity: &Identity, new: NewKey) -> Result<KeyRequest, Problem> {
     let institution_id = match new.role {
         Role::Auditor | Role::Admin => Some(own_institution(identity, new.institution_id)?),
         Role::Node | Role::Operator => new.institution_id,

@@ -25,12 +25,15 @@ pub struct Change {
     status: Status,
 }
 
-fn manages(identity: &Identity, institution: &str) -> bool {
+pub(crate) fn manages(identity: &Identity, institution: &str) -> bool {
     identity.role == Role::Operator || identity.is_of(institution)
 }
 
 /// The institution that an admin or operator means.
-fn own_institution(identity: &Identity, named: Option<String>) -> Result<String, Problem> {
+pub(crate) fn own_institution(
+    identity: &Identity,
+    named: Option<String>,
+) -> Result<String, Problem> {
     match (&identity.institution_id, named) {
         (None, Some(named)) => Ok(named),
         (None, None) => Err(Problem::invalid("institution_id is missing")),

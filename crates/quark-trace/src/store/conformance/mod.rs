@@ -82,6 +82,7 @@ const TESTS: &[(&str, Test)] = &[
     ("projects do not touch one another", projects::isolated),
     ("a scan keeps to its plan", scans::plans),
     ("a scan ends where its plan does", scans::bounds),
+    ("entries are read without their objects", scans::lines),
     ("a scan passes what its filter selects", filters::selected),
     ("generated filters select what they do anywhere", |place| agreement::run(place, 400)),
     ("a sink breaks off", scans::break_off),
@@ -153,8 +154,12 @@ struct Seen {
 }
 
 fn scan(store: &dyn Store, project: &ProjectId, from: u64, select: Select) -> Vec<Seen> {
+    seen(store, project, &Plan { from, select, ..Plan::default() })
+}
+
+fn seen(store: &dyn Store, project: &ProjectId, plan: &Plan<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let scanned = store.scan(project, &Plan { from, select, ..Plan::default() }, &mut |row| {
+    let scanned = store.scan(project, plan, &mut |row| {
         match row {
             Row::Entry { index, line, object, displaced, .. } => {
                 assert!(!displaced, "entry {index} is displaced");

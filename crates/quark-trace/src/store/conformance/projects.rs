@@ -11,7 +11,7 @@ pub(super) fn empty(place: &Place) {
     assert_eq!(store.head(&project).unwrap(), None);
     assert_eq!(store.beside(&project).unwrap(), None);
     assert_eq!(store.seal(&project).unwrap(), None);
-    for select in [Select::All, Select::Records, Select::Sheets, Select::Schemas] {
+    for select in [Select::All, Select::Records, Select::Sheets, Select::Schemas, Select::Entries] {
         let plan = Plan { select, ..Plan::default() };
         store.scan(&project, &plan, &mut |row| panic!("nothing is there, got {row:?}")).unwrap();
     }

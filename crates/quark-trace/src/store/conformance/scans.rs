@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use quark_trace_core::ledger::Kind;
 
-use super::{Place, Seen, all, append, new_record, project, record, scan};
+use super::{Place, Seen, all, append, new_record, project, record, scan, seen};
 use crate::store::{NewEntry, Plan, Row, Select};
 
 fn filled(place: &Place) -> Vec<Seen> {
@@ -48,7 +48,7 @@ pub(super) fn plans(place: &Place) {
 pub(super) fn bounds(place: &Place) {
     let rows = filled(place);
     let (store, project) = (place(), project());
-    for select in [Select::All, Select::Records, Select::Sheets] {
+    for select in [Select::All, Select::Records, Select::Sheets, Select::Entries] {
         for (from, until) in [(0, 0), (0, 1), (0, 7), (3, 9), (5, 5), (9, 3), (0, 17), (2, 99)] {
             let plan = Plan { from, until: Some(until), select, ..Plan::default() };
             let mut found = Vec::new();
@@ -64,6 +64,44 @@ pub(super) fn bounds(place: &Place) {
         }
     }
     assert_eq!(all(store.as_ref(), &project), rows);
+}
+
+/// Entries without their objects, and a few of many objects from anywhere in the log.
+pub(super) fn lines(place: &Place) {
+    const COUNT: usize = 2600;
+    let (store, project) = (place(), project());
+    let objects: Vec<Vec<u8>> =
+        (0..COUNT).map(|n| record(&project, &format!("r{n}"), &"x".repeat(n % 40))).collect();
+    for some in objects.chunks(500) {
+        let entries: Vec<_> = some.iter().map(|object| new_record(object)).collect();
+        append(store.as_ref(), &project, &entries).unwrap();
+    }
+    let rows = all(store.as_ref(), &project);
+    let bare = |seen: &Seen| Seen { object: None, ..seen.clone() };
+    for handle in [&store, &place()] {
+        for from in [0, 1, 2599, 1023, 1024, 1025, 2047, 2048, 2600, 2601, 9999, 0] {
+            let wanted: Vec<_> = rows.iter().skip(from).map(bare).collect();
+            let found = scan(handle.as_ref(), &project, from as u64, Select::Entries);
+            assert_eq!(found, wanted, "from {from}");
+        }
+        for (from, until) in [(1500, 1501), (2048, 2304), (1023, 1025), (2600, 2601), (7, 9)] {
+            for select in [Select::All, Select::Entries] {
+                let plan = Plan { from, until: Some(until), select, ..Plan::default() };
+                let found = seen(handle.as_ref(), &project, &plan);
+                let rows = &rows[from as usize..until as usize];
+                let wanted = rows.iter().map(|row| match select {
+                    Select::Entries => bare(row),
+                    _ => row.clone(),
+                });
+                assert_eq!(found, wanted.collect::<Vec<_>>(), "{plan:?}");
+            }
+        }
+    }
+    // What another handle has read does not hide what is new.
+    let other = place();
+    assert_eq!(scan(other.as_ref(), &project, 2601, Select::Entries), []);
+    append(store.as_ref(), &project, &[new_record(b"{}")]).unwrap();
+    assert_eq!(scan(other.as_ref(), &project, 2601, Select::Entries).len(), 1);
 }
 
 pub(super) fn break_off(place: &Place) {

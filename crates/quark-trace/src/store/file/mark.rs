@@ -51,7 +51,8 @@ impl Mark {
     }
 }
 
-fn ends_line(path: &Path, offset: u64) -> bool {
+/// Whether a line ends at this offset of a file.
+pub(super) fn ends_line(path: &Path, offset: u64) -> bool {
     let Some(before) = offset.checked_sub(1) else { return true };
     let read = || {
         let mut file = folder::open_read(path)?;

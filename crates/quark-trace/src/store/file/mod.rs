@@ -18,7 +18,8 @@
 //! | `seal`, `state` | checkpoints, and the cache that makes opening fast | writer |
 //! | `open_log`, `background` | threads, flushing together; the thread that flushes and signs | this file |
 //! | `scan`, `align`, `loose` | reading rows, and pairing them again after tampering | this file |
-//! | `mark` | where a reader of records came to | scan |
+//! | `entries` | reading entries alone | this file |
+//! | `mark`, `steps` | where a reader of records came to; where every thousandth entry stands | scan |
 //! | `sifted`, `sieve`, `needles` | reading on several threads what a filter may select | scan |
 
 use std::collections::HashMap;
@@ -28,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Beside, Commit, Head, Plan, Row, Schemas, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Head, Plan, Row, Schemas, Select, Store, StoreInfo};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -36,6 +37,7 @@ mod align;
 mod background;
 mod batch;
 mod buffered;
+mod entries;
 mod files;
 pub(crate) mod folder;
 mod ids;
@@ -56,12 +58,14 @@ mod sieve;
 mod sifted;
 mod span;
 mod state;
+mod steps;
 mod write;
 mod writer;
 
 use folder::Names;
 use mark::Mark;
 use open_log::OpenLog;
+use steps::Steps;
 use writer::Writer;
 
 /// Keeps each project in a few files of one folder.
@@ -91,6 +95,7 @@ pub struct FileStore {
     logs: Mutex<HashMap<ProjectId, Arc<OpenLog>>>,
     /// Where readers of records came to.
     marks: Mutex<HashMap<ProjectId, Mark>>,
+    steps: Mutex<HashMap<ProjectId, Arc<Steps>>>,
 }
 
 impl FileStore {
@@ -104,6 +109,7 @@ impl FileStore {
             forked: false,
             logs: Mutex::default(),
             marks: Mutex::default(),
+            steps: Mutex::default(),
         }
     }
 
@@ -159,6 +165,11 @@ impl FileStore {
 
     fn marks(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Mark>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn steps(&self, project: &ProjectId) -> Arc<Steps> {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(steps.entry(project.clone()).or_default())
     }
 
     fn names(&self, project: &ProjectId) -> Names {
@@ -244,8 +255,12 @@ impl Store for FileStore {
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.flush_buffered(project)?;
+        let (names, steps) = (self.names(project), self.steps(project));
+        if plan.select == Select::Entries {
+            return entries::scan(&names, plan, &steps, sink);
+        }
         let mark = self.marks().get(project).copied();
-        if let Some(mark) = scan::scan(&self.names(project), plan, mark, sink)? {
+        if let Some(mark) = scan::scan(&names, plan, mark, &steps, sink)? {
             self.marks().insert(project.clone(), mark);
         }
         Ok(())

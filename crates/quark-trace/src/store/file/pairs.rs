@@ -49,6 +49,13 @@ impl Pairs {
 
     /// From an entry whose place in both files is known.
     pub fn open_at(names: &Names, index: u64, ledger: u64, records: u64) -> Result<Self> {
+        let mut pairs = Self::open_ledger(names, index, ledger)?;
+        pairs.records = open_lines(&names.records, records, false)?;
+        Ok(pairs)
+    }
+
+    /// The ledger alone, from an entry whose place is known.
+    pub fn open_ledger(names: &Names, index: u64, ledger: u64) -> Result<Self> {
         let path = names.ledger();
         let file = folder::open_read(&path)
             .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
@@ -56,8 +63,7 @@ impl Pairs {
         let limit = file.metadata().map_err(wrap)?.len();
         let mut ledger = Lines::strict(file, ledger).map_err(wrap)?;
         ledger.limit(limit);
-        let records = open_lines(&names.records, records, false)?;
-        Ok(Self { ledger, records, limit, index, skim: false })
+        Ok(Self { ledger, records: None, limit, index, skim: false })
     }
 
     /// Index of the next entry.
@@ -93,6 +99,16 @@ impl Pairs {
             }
         }
         Ok(true)
+    }
+
+    /// Index and line of the next entry, its record left alone; `None` at the end.
+    pub fn next_entry(&mut self) -> Result<Option<(u64, &[u8])>> {
+        let wrap = |error| Error::io(OPERATION, "reading", error);
+        let Some(line) = self.ledger.next_filled().map_err(wrap)?.filter(|line| line.whole) else {
+            return Ok(None);
+        };
+        self.index += 1;
+        Ok(Some((self.index - 1, line.bytes)))
     }
 
     /// The next pair; `None` at the end or before a ledger line without LF.

@@ -9,10 +9,11 @@ use quark_trace_core::ledger::{CompactRange, Digest, Entry, Kind};
 use super::align::Alignment;
 use super::folder::{self, Names};
 use super::lines::Line;
-use super::loose::loose_rest;
+use super::loose::{loose_rest, scan_legacy};
 use super::mark::Mark;
 use super::owed::wait_for_entries;
 use super::pairs::{self, Pair, Pairs};
+use super::steps::Steps;
 use super::{schemas, sifted};
 use crate::error::{Error, Result};
 use crate::store::{Beside, Head, Place, Plan, Row, Select};
@@ -68,11 +69,12 @@ fn text(path: &std::path::Path) -> Result<Option<String>> {
 }
 
 /// See [`crate::store::Store::scan`]. A reader of records begins at `mark` if that will do, and
-/// gives where it came to, if it came to the end.
+/// gives where it came to, if it came to the end. A reader of a few entries begins at one of `steps`.
 pub(super) fn scan(
     names: &Names,
     plan: &Plan<'_>,
     mark: Option<Mark>,
+    steps: &Steps,
     sink: Sink<'_>,
 ) -> Result<Option<Mark>> {
     wait_for_entries(names);
@@ -89,33 +91,15 @@ pub(super) fn scan(
         return Ok(None);
     }
     let mark = mark.filter(|mark| mark.serves(plan, names));
-    let mut scan = Scan { names, plan, sink, sheet: None, mark, after: 0 };
+    // Nothing is said of what comes before, so that it need not be looked at.
+    let passes = plan.select == Select::All && plan.until.is_some();
+    let mut scan = Scan { names, plan: *plan, sink, sheet: None, mark, after: 0, steps, passes };
     scan.run().map(|_| scan.mark)
-}
-
-/// Files of quark-trace 0.1.0 alone: every line is loose.
-fn scan_legacy(names: &Names, plan: &Plan<'_>, sink: Sink<'_>) -> Result<()> {
-    if plan.select == Select::Schemas {
-        return Ok(());
-    }
-    if plan.select == Select::Sheets {
-        let sheet = folder::read_if_there(&names.sheet)
-            .map_err(|error| Error::io(OPERATION, names.sheet.display().to_string(), error))?;
-        if let Some(object) = &sheet {
-            let _ = sink(Row::Loose { object, place: Place::default(), inside: false });
-        }
-        return Ok(());
-    }
-    if plan.until.is_some() {
-        return Ok(());
-    }
-    let Some(mut lines) = pairs::open_lines(&names.records, 0, false)? else { return Ok(()) };
-    loose_rest(&mut lines, plan, sink).map(drop)
 }
 
 struct Scan<'a> {
     names: &'a Names,
-    plan: &'a Plan<'a>,
+    plan: Plan<'a>,
     sink: Sink<'a>,
     /// Object of the last sheet entry.
     sheet: Option<Digest>,
@@ -123,6 +107,9 @@ struct Scan<'a> {
     mark: Option<Mark>,
     /// Index behind the last record.
     after: u64,
+    steps: &'a Steps,
+    /// Whether entries before the first of the plan are passed over without a look at their lines.
+    passes: bool,
 }
 
 impl Scan<'_> {
@@ -132,6 +119,7 @@ impl Scan<'_> {
                 self.after = mark.after;
                 mark.open(self.names)?
             }
+            None if self.passes => self.steps.open(self.names, self.plan.from)?,
             None => Pairs::open(self.names)?,
         };
         pairs.skim = matches!(self.plan.select, Select::Records | Select::Schemas);
@@ -145,15 +133,28 @@ impl Scan<'_> {
         if let Some(filter) = self.plan.filter.filter(|_| self.plan.select == Select::Records)
             && let Some(span) = sifted::span(self.names, offset)
         {
-            return sifted::scan(self.names, self.plan, filter, pairs, (span, lines), self.sink);
+            return sifted::scan(self.names, &self.plan, filter, pairs, (span, lines), self.sink);
         }
-        while let Some(pair) = pairs.next_pair()? {
+        loop {
+            if self.passes {
+                self.steps.pass(&pairs);
+                pairs.skim = pairs.index() < self.plan.from;
+            }
+            let Some(pair) = pairs.next_pair()? else { break };
             if self.plan.ends_before(pair.index) {
                 return Ok(ControlFlow::Break(()));
+            }
+            if self.passes && pair.index < self.plan.from {
+                continue;
             }
             match self.pair(&pair)? {
                 Step::Next => {}
                 Step::Stop => return Ok(ControlFlow::Break(())),
+                Step::Mismatch if self.passes => {
+                    self.plan.from = pair.index;
+                    self.passes = false;
+                    return self.run();
+                }
                 Step::Mismatch => {
                     let (index, limit) = (pair.index, pairs.limit);
                     drop(pairs);
@@ -173,7 +174,7 @@ impl Scan<'_> {
         }
         if let Some(records) = &mut pairs.records
             && matches!(self.plan.select, Select::All | Select::Records)
-            && loose_rest(records, self.plan, self.sink)?.is_break()
+            && loose_rest(records, &self.plan, self.sink)?.is_break()
         {
             return Ok(ControlFlow::Break(()));
         }
@@ -221,7 +222,7 @@ impl Scan<'_> {
             Select::All => true,
             Select::Sheets => entry.kind.is_sheet(),
             Select::Schemas => entry.kind == Kind::Schema,
-            Select::Records => false,
+            Select::Records | Select::Entries => false,
         };
         if !wanted {
             return Ok(Step::Next);

@@ -21,6 +21,9 @@ use crate::store::{Place, Plan, Row, Select};
 /// Rows that are asked for at once: few at first, for those who break off soon.
 const FIRST_PAGE: i64 = 64;
 const LARGEST_PAGE: i64 = 2048;
+/// The same of entries alone: those of a tile at first.
+const FIRST_LINES: i64 = 256;
+const MOST_LINES: i64 = 16_384;
 
 type Sink<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
 
@@ -51,6 +54,7 @@ pub(super) fn scan(
     connection.begin(sql::BEGIN_SNAPSHOT)?;
     let done = match (plan.select, plan.from, plan.until) {
         (Select::All, 0, None) => scan_all(&mut connection, project, schema, sink),
+        (Select::Entries, ..) => scan_lines(&mut connection, project, plan, sink),
         _ => scan_part(&mut connection, project, plan, sink),
     };
     connection.roll_back();
@@ -85,15 +89,55 @@ fn scan_part(
     let text = match plan.select {
         Select::Sheets => sql::SHEETS_PAGE,
         Select::Schemas => sql::SCHEMAS_PAGE,
-        Select::All | Select::Records => sql::PAGE,
+        Select::All | Select::Records | Select::Entries => sql::PAGE,
     };
     let mut page = Page::first(plan.from);
+    if let Some(until) = plan.until {
+        let wanted = i64::try_from(until.saturating_sub(plan.from)).unwrap_or(LARGEST_PAGE);
+        page.limit = wanted.clamp(1, LARGEST_PAGE);
+    }
     loop {
         let flow = page.read(connection, text, log_id, &mut each)?;
         if flow.is_break() || page.is_last {
             return Ok(());
         }
     }
+}
+
+/// Entries alone, their objects not read.
+fn scan_lines(
+    connection: &mut Connection,
+    project: &ProjectId,
+    plan: &Plan<'_>,
+    sink: Sink<'_>,
+) -> Result<(), Fault> {
+    let log_id = log_id(project);
+    let Ok(mut next) = i64::try_from(plan.from) else { return Ok(()) };
+    let until = plan.until.and_then(|until| i64::try_from(until).ok()).unwrap_or(i64::MAX);
+    let mut limit = FIRST_LINES;
+    while next < until {
+        let values: [Value<'_>; 4] = [
+            (&log_id, Type::INT8),
+            (&next, Type::INT8),
+            (&until, Type::INT8),
+            (&limit, Type::INT8),
+        ];
+        let mut rows = connection.stream(sql::LINES_PAGE, &values).map_err(before)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(before)? {
+            let index = value::<i64>(&row, 0)?;
+            if sink(Row::line(index as u64, value(&row, 1)?)).is_break() {
+                return Ok(());
+            }
+            count += 1;
+            next = index.saturating_add(1);
+        }
+        if count < limit {
+            return Ok(());
+        }
+        limit = (limit * 4).min(MOST_LINES);
+    }
+    Ok(())
 }
 
 /// Passes the entries of these spans to `each`, until it breaks off.
@@ -133,16 +177,14 @@ fn scan_all(
     check.load_checkpoints(connection, log_id)?;
     let mut page = Page::first(0);
     while !page.is_last {
-        let from = page.next;
         let mut flow = page.read(connection, sql::PAGE, log_id, |stored| {
             check.entry(stored, sink)?;
             sink(stored.row())
         })?;
-        // Behind the last entry there should be no number either.
-        let to = if page.is_last { i64::MAX } else { page.next };
-        let from = if from == 0 { i64::MIN } else { from };
+        // Behind the last entry there should be no row of numbers or ids either.
+        let end = if page.is_last { i64::MAX } else { page.next };
         if flow.is_continue() {
-            flow = check.numbers(connection, log_id, (from, to), sink)?;
+            flow = check.blocks(connection, log_id, end, sink)?;
         }
         if flow.is_break() {
             return Ok(());

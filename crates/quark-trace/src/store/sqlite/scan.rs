@@ -42,6 +42,7 @@ pub(super) fn scan(
     connection.prepare_cached(sql::BEGIN_SNAPSHOT)?.execute([])?;
     let done = match (plan.select, plan.from, plan.until) {
         (Select::All, 0, None) => scan_all(&connection, project, sink),
+        (Select::Entries, ..) => scan_lines(&connection, project, plan, sink),
         _ => scan_part(&connection, project, plan, sink),
     };
     roll_back(&connection);
@@ -58,7 +59,7 @@ fn scan_part(
     let text = match plan.select {
         Select::Sheets => sql::SHEETS,
         Select::Schemas => sql::SCHEMAS,
-        Select::All | Select::Records => sql::ENTRIES,
+        Select::All | Select::Records | Select::Entries => sql::ENTRIES,
     };
     let mut each = |stored: &StoredEntry<'_>| {
         if plan.ends_before(stored.index) {
@@ -84,6 +85,27 @@ fn scan_part(
     each_entry(connection, text, log_id, plan.from, &mut each).map(drop)
 }
 
+/// Entries alone, their objects not read.
+fn scan_lines(
+    connection: &Connection,
+    project: &ProjectId,
+    plan: &Plan<'_>,
+    sink: Sink<'_>,
+) -> Result<(), Fault> {
+    let Ok(from) = i64::try_from(plan.from) else { return Ok(()) };
+    let until = plan.until.and_then(|until| i64::try_from(until).ok()).unwrap_or(i64::MAX);
+    let mut lines = connection.prepare_cached(sql::LINES)?;
+    let mut rows = lines.query((log_id(project), from, until))?;
+    while let Some(row) = rows.next()? {
+        let index = row.get::<_, i64>(0)? as u64;
+        let line = row.get_ref(1)?.as_blob().unwrap_or_default();
+        if sink(Row::line(index, line)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 fn scan_all(connection: &Connection, project: &ProjectId, sink: Sink<'_>) -> Result<(), Fault> {
     let Some(log) = head::read(connection, project)? else { return Ok(()) };
     let mut check = Check::new(connection, project, log)?;
@@ -92,7 +114,7 @@ fn scan_all(connection: &Connection, project: &ProjectId, sink: Sink<'_>) -> Res
     let mut records = records.query([log_id])?;
     let flow = each_entry(connection, sql::ENTRIES, log_id, 0, &mut |stored| {
         let entry = Entry::parse(stored.line).ok();
-        let flow = check.entry(stored, entry.as_ref(), &mut records, sink)?;
+        let flow = check.entry(connection, stored, entry.as_ref(), &mut records, sink)?;
         Ok(if flow.is_break() { flow } else { sink(stored.row(entry.as_ref())) })
     })?;
     match flow {

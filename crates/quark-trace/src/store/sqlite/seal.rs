@@ -87,7 +87,7 @@ fn prove(
     let mut lines = connection.prepare_cached(sql::LINES)?;
     let mut rows = lines.query((log_id, built.size() as i64, range.size() as i64))?;
     while let Some(row) = rows.next()? {
-        built.push(leaf_hash(row.get_ref(0)?.as_blob().unwrap_or_default()));
+        built.push(leaf_hash(row.get_ref(1)?.as_blob().unwrap_or_default()));
     }
     if built == *range {
         return Ok(());
@@ -190,7 +190,7 @@ fn roots_at(
     for &size in sizes {
         while range.size() < size {
             let Some(row) = rows.next()? else { break };
-            range.push(leaf_hash(row.get_ref(0)?.as_blob().unwrap_or_default()));
+            range.push(leaf_hash(row.get_ref(1)?.as_blob().unwrap_or_default()));
         }
         roots.push((range.size() == size).then(|| range.root()));
     }

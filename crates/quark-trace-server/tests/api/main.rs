@@ -1,0 +1,7 @@
+//! The API as its clients meet it, without a network between.
+
+mod authorisation;
+mod place;
+mod proofs;
+mod records;
+mod registry;
