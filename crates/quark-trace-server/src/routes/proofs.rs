@@ -16,11 +16,13 @@ use crate::app::App;
 use crate::problem::{Code, Problem};
 
 /// Which entry.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
     /// Its index.
+    #[param(example = 3)]
     index: Option<u64>,
-    /// The id of the record that it is about.
+    /// The id of the record that it is about, instead of the index.
     record_id: Option<String>,
 }
 
@@ -44,6 +46,19 @@ pub struct Inclusion {
 }
 
 /// Proves that an entry stands in the log.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/proof",
+    tag = "Ledger",
+    operation_id = "proveEntry",
+    description = "Of the entry with this index, or of the record with this id; one of them is \
+                   given. As C2SP tlog-proof, or in parts with `Accept: application/json`.",
+    params(Parameters),
+    responses((status = 200, description = "The proof.", content(
+        (String = "text/plain"),
+        (Inclusion = "application/json")
+    )), (status = 404, description = "`not_found`: there is no such project, entry or record."))
+)]
 pub async fn inclusion(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -78,11 +93,14 @@ pub async fn inclusion(
 }
 
 /// Between which sizes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Sizes {
     /// The earlier one.
+    #[param(minimum = 1, example = 1)]
     from: u64,
-    /// The later one; that of the last checkpoint unless given.
+    /// The later one, not above that of the last checkpoint; that unless given.
+    #[param(minimum = 1)]
     to: Option<u64>,
 }
 
@@ -96,6 +114,14 @@ pub struct Consistency {
 }
 
 /// Proves that nothing was changed between two sizes of the log.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/consistency",
+    tag = "Ledger",
+    operation_id = "proveConsistency",
+    params(Sizes),
+    responses((status = 200, description = "The proof (RFC 9162, 2.1.4).", body = Consistency))
+)]
 pub async fn consistency(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,

@@ -12,10 +12,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use quark_trace::core::query::{Field, Filter, Order, Query};
 use quark_trace::{AsOf, Cursor, Error, ErrorKind, TraceLog};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::asked::{Asked, Named, wants};
 use super::receipt::{self, Receipt};
-use super::stream::streamed;
+use super::stream::{Gone, streamed};
 use crate::access::Granted;
 use crate::app::App;
 use crate::problem::{Code, Problem};
@@ -103,6 +104,9 @@ impl Form {
             (ref("#/components/schemas/Records") = "application/json"),
             (String = "application/x-ndjson")
         )
+    ), (
+        status = 413,
+        description = "`too_large`: the filter or the order is longer or deeper than is read."
     ))
 )]
 pub async fn records(
@@ -118,7 +122,7 @@ pub async fn records(
     let mut response = if question.query.limit.is_some() {
         page(&app, log, question, form, &uri).await?
     } else {
-        all(log, question, form)
+        all(log, question, form).await?
     };
     response.headers_mut().insert(header::CONTENT_TYPE, form.content_type());
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
@@ -183,7 +187,8 @@ async fn page(
     form: Form,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let page = app.blocking(move || Ok(question.search(&log).page()?)).await?;
+    let found = app.blocking(move || question.search(&log).page().map_err(problem_of));
+    let page = found.await?;
     let mut out = form.begin().to_vec();
     for (at, found) in page.hits.iter().enumerate() {
         form.add(&mut out, found.record.line(), at == 0);
@@ -216,29 +221,60 @@ fn with_cursor(uri: &Uri, cursor: &str) -> String {
     format!("{}?{}", uri.path(), pairs.join("&"))
 }
 
-/// Streams everything that is asked for.
-fn all(log: TraceLog, question: Question, form: Form) -> Response {
-    streamed(move |out| {
+/// Streams everything that is asked for. What is wrong with the question shows before the first
+/// record: until then nothing is answered, so that it can be answered with a problem.
+async fn all(log: TraceLog, question: Question, form: Form) -> Result<Response, Problem> {
+    let (begin, begun) = oneshot::channel();
+    let response = streamed(move |out| {
+        let mut begin = Some(begin);
         out.write(form.begin())?;
         let mut is_first = true;
         let mut failed = Ok(());
-        let search = question.search(&log);
-        search
-            .each(|hit| {
-                let written = out.write_with(|out| form.add(out, hit.line, is_first));
-                is_first = false;
-                match written {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(gone) => {
-                        failed = Err(gone);
-                        ControlFlow::Break(())
-                    }
+        let found = question.search(&log).each(|hit| {
+            tell(&mut begin, Ok(()));
+            let written = out.write_with(|out| form.add(out, hit.line, is_first));
+            is_first = false;
+            match written {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(gone) => {
+                    failed = Err(gone);
+                    ControlFlow::Break(())
                 }
-            })
-            .map_err(|error| out.failed(&error))?;
+            }
+        });
+        match found {
+            Ok(_) => tell(&mut begin, Ok(())),
+            Err(error) if begin.is_some() => {
+                tell(&mut begin, Err(problem_of(error)));
+                return Err(Gone);
+            }
+            Err(error) => return Err(out.failed(&error)),
+        }
         failed?;
         out.write(form.end())
-    })
+    });
+    match begun.await {
+        Ok(Ok(())) => Ok(response),
+        Ok(Err(problem)) => Err(problem),
+        Err(_) => Err(Problem::new(Code::Internal, "the server failed; try again")),
+    }
+}
+
+/// Says once whether the answer goes on.
+fn tell(begin: &mut Option<oneshot::Sender<Result<(), Problem>>>, how: Result<(), Problem>) {
+    if let Some(begin) = begin.take() {
+        // Nobody waits any more when the client went away.
+        let _ = begin.send(how);
+    }
+}
+
+/// A checkpoint that the log does not lead to is the caller's, and anybody may write one: what is
+/// stored need not be wrong.
+fn problem_of(error: Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Integrity("E-TRUNC" | "E-ROOT") => Problem::invalid(error.message()),
+        _ => error.into(),
+    }
 }
 
 /// One record, its stored bytes.

@@ -136,8 +136,11 @@ impl From<Selected> for Select {
                    the bytes are no UTF-8. The last line is `{\"end\": true}`: an answer without it \
                    was cut off.",
     params(Parameters),
-    responses((status = 200, description = "The rows.", body = String,
-               content_type = "application/x-ndjson"))
+    responses(
+        (status = 200, description = "The rows.", body = String,
+         content_type = "application/x-ndjson"),
+        (status = 413, description = "`too_large`: the filter is longer or deeper than is read.")
+    )
 )]
 pub async fn entries(
     Extension(granted): Extension<Granted>,

@@ -19,7 +19,14 @@ use crate::problem::{Code, Problem};
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// The last checkpoint.
+/// The last checkpoint, a signed note.
+#[utoipa::path(
+    get,
+    path = "/tlog/{project}/checkpoint",
+    tag = "Ledger",
+    operation_id = "readCheckpoint",
+    responses((status = 200, description = "The note.", body = String, content_type = "text/plain"))
+)]
 pub async fn checkpoint(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -29,6 +36,13 @@ pub async fn checkpoint(
 }
 
 /// The verifier keys, one a line.
+#[utoipa::path(
+    get,
+    path = "/tlog/{project}/log.vkey",
+    tag = "Ledger",
+    operation_id = "readVerifierKeys",
+    responses((status = 200, description = "The keys.", body = String, content_type = "text/plain"))
+)]
 pub async fn keys(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -38,12 +52,22 @@ pub async fn keys(
 }
 
 /// A tile of hashes, or a bundle of entries.
+#[utoipa::path(
+    get,
+    path = "/tlog/{project}/tile/{tile}",
+    tag = "Ledger",
+    operation_id = "readTile",
+    description = "C2SP tlog-tiles. Nothing that no checkpoint covers is there.",
+    responses((status = 200, description = "Hashes, or entries with a 16-bit length before each.",
+               body = ref("#/components/schemas/Bytes"),
+               content_type = "application/octet-stream"))
+)]
 pub async fn tile(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
-    Named((_, rest)): Named<(String, String)>,
+    named: Named<(String, String)>,
 ) -> Result<Response, Problem> {
-    let tile: Tile = format!("tile/{rest}").parse().map_err(|_| Problem::missing())?;
+    let tile: Tile = format!("tile/{}", named.0.1).parse().map_err(|_| Problem::missing())?;
     let tree = app.tree(granted.log()?.project());
     let bytes = app.blocking(move || {
         // Nothing that no checkpoint covers is published.
@@ -58,12 +82,21 @@ pub async fn tile(
 }
 
 /// An object by its digest.
+#[utoipa::path(
+    get,
+    path = "/tlog/{project}/objects/{sha256}",
+    tag = "Ledger",
+    operation_id = "readObject",
+    responses((status = 200, description = "Its stored bytes.",
+               body = ref("#/components/schemas/Bytes"),
+               content_type = "application/octet-stream"))
+)]
 pub async fn object(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
-    Named((_, digest)): Named<(String, String)>,
+    named_object: Named<(String, String)>,
 ) -> Result<Response, Problem> {
-    let digest: Digest = digest.parse().map_err(|_| Problem::missing())?;
+    let digest: Digest = named_object.0.1.parse().map_err(|_| Problem::missing())?;
     let log = granted.log()?.clone();
     let found = app.blocking(move || named(&log, digest)).await?;
     // What was logged must not be taken for a page.

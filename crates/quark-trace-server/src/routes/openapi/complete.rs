@@ -13,7 +13,9 @@ use crate::routes::Route;
 pub fn complete(document: &mut Value, route: &Route) {
     let method = route.method.as_str().to_lowercase();
     let known = document["components"]["parameters"].clone();
-    let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
+    // What may hold slashes is `{*name}` in a route; OpenAPI has no word for it.
+    let path = route.path.replace("{*", "{");
+    let pointer = format!("/paths/{}/{method}", path.replace('~', "~0").replace('/', "~1"));
     let Some(call) = document.pointer_mut(&pointer) else { return };
     call["security"] = security(route.policy);
     add_parameters(call, route.path, &known);

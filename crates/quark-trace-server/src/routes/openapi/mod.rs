@@ -19,8 +19,8 @@ use utoipa::OpenApi;
 
 use super::{Route, Table};
 use super::{
-    batch, projects, read, receipt, records, registry, rows, schemas, server, sheets, stream,
-    summary,
+    batch, projects, proofs, read, receipt, records, registry, rows, schemas, server, sheets,
+    stream, summary, tlog,
 };
 use crate::access::Policy;
 use crate::problem::Details;
@@ -74,6 +74,12 @@ const PATH: &str = "/openapi.json";
         rows::head,
         rows::entries,
         rows::seal,
+        proofs::inclusion,
+        proofs::consistency,
+        tlog::checkpoint,
+        tlog::keys,
+        tlog::tile,
+        tlog::object,
         registry::institutions,
         registry::add_institution,
         registry::change_institution,

@@ -65,6 +65,7 @@ pub fn add(document: &mut Value) {
         {"$ref": "#/components/schemas/BatchReceipt"},
     ]});
     schemas["StageSchema"] = stage_schema();
+    schemas["Bytes"] = json!({"description": "Any bytes."});
     schemas["StreamEvent"] = stream_event();
     schemas["NewKey"]["oneOf"] = holders();
     schemas["Document"] = json!({"type": "object", "required": ["openapi", "info", "paths"]});

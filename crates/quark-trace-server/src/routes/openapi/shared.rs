@@ -49,7 +49,7 @@ pub fn headers() -> Value {
 }
 
 /// What varies in paths: its name, its schema, an example, what it is.
-fn path_parameters() -> [(&'static str, Value, &'static str, &'static str); 6] {
+fn path_parameters() -> [(&'static str, Value, &'static str, &'static str); 8] {
     let text = || json!({"type": "string", "minLength": 1});
     let number = json!({"type": "integer", "minimum": 1, "maximum": u64::MAX});
     [
@@ -58,6 +58,19 @@ fn path_parameters() -> [(&'static str, Value, &'static str, &'static str); 6] {
         ("version", number, "1", "A version of the fact sheet."),
         ("institution", text(), "klinik-a", "The id of an institution."),
         ("node", text(), "node-1", "The id of a node."),
+        (
+            "tile",
+            text(),
+            "0/000",
+            "`{level}/{number}` or `{level}/{number}.p/{width}`; the level \
+                                   of entry bundles is `entries`. Slashes stay as they are.",
+        ),
+        (
+            "sha256",
+            text(),
+            "c8a3f78528f02bec8d62fbfcbcbacffe5b7b6583feec71aeb105f467398b62a2",
+            "The SHA-256 of an object, in hex.",
+        ),
         ("key", text(), "4f1c2a9b", "The public part of a key."),
     ]
 }
