@@ -46,7 +46,7 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub address_rate: u32,
     /// Most connections at a time
-    #[arg(long, value_name = "N", default_value_t = 2048)]
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     pub connections: usize,
     /// Most connections of one address at a time
     #[arg(long, value_name = "N", default_value_t = 512)]

@@ -88,7 +88,7 @@ pub async fn records(
     let mut response = if question.query.limit.is_some() {
         page(&app, log, question, form, &uri).await?
     } else {
-        all(log, question, form)
+        all(log, question, form)?
     };
     response.headers_mut().insert(header::CONTENT_TYPE, form.content_type());
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
@@ -187,7 +187,7 @@ fn with_cursor(uri: &Uri, cursor: &str) -> String {
 }
 
 /// Streams everything that is asked for.
-fn all(log: TraceLog, question: Question, form: Form) -> Response {
+fn all(log: TraceLog, question: Question, form: Form) -> Result<Response, Problem> {
     streamed(move |out| {
         out.write(form.begin())?;
         let mut is_first = true;
