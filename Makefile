@@ -60,7 +60,7 @@ deny: ## licences, banned crates and sources of the dependencies
 
 clean: ## remove everything that was made here
 	$(CARGO) clean
-	rm -rf dist .venv .venv-demo .venv-seed .venv-bench
+	rm -rf dist .venv .venv-api .venv-demo .venv-seed .venv-bench
 
 # --- what the targets above need ---
 
@@ -80,6 +80,10 @@ bench-venv: .venv-bench/.quark-trace
 .venv-bench/.ready: benches/requirements.txt
 	@echo 'Installing the peers of the benchmark into .venv-bench'
 	@tools/make-venv .venv-bench "$$(tools/find-python 3.11)" -r $<
+
+.venv-api/.ready: tests/api/requirements.txt
+	@echo 'Installing what tests the HTTP API into .venv-api'
+	@tools/make-venv .venv-api "$$(tools/find-python 3.11)" -r $<
 
 .venv-seed/.ready: tools/make-seed-venv
 	@echo 'Installing quark-trace 0.1.0 into .venv-seed'

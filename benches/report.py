@@ -15,6 +15,9 @@ def print_row(result: dict) -> None:
     for other in others:
         ratio = other["median"] / ours["median"]
         print(f"  {other['name']:<34}{shown(other, result)}   {ratio:>8.{2 if ratio < 1 else 1}f}x")
+    for candidate in result["candidates"]:
+        for note in candidate["notes"]:
+            print(f"    {candidate['name']}: {note}")
 
 
 def shown(candidate: dict, result: dict) -> str:

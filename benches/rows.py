@@ -102,6 +102,14 @@ def jq(workload: str) -> Candidate:
     return Candidate("jq on the JSONL file", "jq_reader.py", workload)
 
 
+def http(workload: str, name: str = "quark-trace serve, SQLite") -> Candidate:
+    return Candidate(name, "http_ours.py", workload)
+
+
+def fastapi(workload: str) -> Candidate:
+    return Candidate("FastAPI + sqlite3 FULL", "http_fastapi.py", workload)
+
+
 FDATASYNC = Candidate("write + fdatasync alone", "machine.py", "fdatasync")
 
 ROWS = (
@@ -189,6 +197,14 @@ ROWS = (
         rust("append_sync_8_writers", store="postgres"),
         rust("append_sync", "quark-trace, Rust, one writer", store="postgres")),
         count=SYNCED_APPENDS),
+    Row("HTTP: one record a request, durable, a plain Python client", "us", (
+        http("single"), fastapi("single"), FDATASYNC), target=500.0, count=SYNCED_APPENDS),
+    Row("HTTP: one record a request, durable, the whole client", "us", (
+        http("client", "HttpBackend and quark-trace serve"),), target=500.0, count=SYNCED_APPENDS),
+    Row("HTTP: one record a request, durable, 16 connections", "us", (
+        http("from_many"), fastapi("from_many"), FDATASYNC), target=67.0, count=SYNCED_APPENDS),
+    Row("HTTP: 1,000 records a request, durable, a plain Python client", "us", (
+        http("batches"), fastapi("batches")), target=10.0, count=5 * APPENDS),
     Row("import quark_trace", "ms", (ours("import_package"), seed("import_package")),
         target=50.0, count=1),
     Row("append, `os` durability, from Rust", "us", (rust("append_os"),), target=2.2,

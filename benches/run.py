@@ -35,6 +35,7 @@ SERVER = PostgresServer()
 # Peers that may be missing, and whether they are there.
 INSTALLED = {
     "jq_reader.py": lambda: shutil.which("jq") is not None,
+    "http_fastapi.py": lambda: importlib.util.find_spec("fastapi") is not None,
     "polars_reader.py": lambda: importlib.util.find_spec("polars") is not None,
 }
 
@@ -63,6 +64,9 @@ def run_rows(options: argparse.Namespace) -> None:
         SERVER.start()
     if SERVER.absent:
         rows = list(filter(None, (row.without_postgres() for row in rows)))
+    if shutil.which("wrk") is None:
+        print("run.py: rows of 16 connections are LEFT OUT: wrk is not installed", file=sys.stderr)
+        rows = [row for row in rows if not any(each.workload == "from_many" for each in row.candidates)]
     if any(row.count is None for row in rows):
         for size in sizes:
             make_logs(size)
@@ -146,6 +150,7 @@ def measure(row: Row, size: int, quick: bool) -> dict:
             "median": median_figure(row, done),
             "runs": [figure(row, result) for result in done],
             "peak_mib": statistics.median(result["peak_mib"] for result in done),
+            "notes": [note for result in done for note in result.get("notes", [])],
         } for candidate, done in runs.items()],
     }
 

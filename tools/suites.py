@@ -7,6 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEST_PYTHON = ".venv/bin/python"
+API_PYTHON = ".venv-api/bin/python"
 TARGET = REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
 COMMAND_LINE = TARGET / "debug" / "quark-trace"
 SHARED_ENVIRONMENT = {
@@ -74,6 +75,13 @@ def crash() -> list[Step]:
                                          ["tests/crash/run"])]
 
 
+def api() -> list[Step]:
+    """The server against its OpenAPI document."""
+    return [set_up(".venv-api/.ready", "command"),
+            folder_step("calls, right and wrong", "tests/api/run",
+                        [API_PYTHON, "tests/api/run"])]
+
+
 def postgres() -> list[Step]:
     """The PostgreSQL store against a server that is started for it."""
     return [set_up("parts"), *postgres_store(),
@@ -138,7 +146,9 @@ def check() -> list[Step]:
 
 
 def soak() -> list[Step]:
-    return [set_up("parts"),
+    return [set_up("parts", ".venv-api/.ready", "command"),
+            folder_step("a hundred thousand calls", "tests/api/run",
+                        [API_PYTHON, "tests/api/run", "--requests", "100000"]),
             Step("ignored Rust tests", rust_tests(ignored=True)),
             Step("ignored tests of PostgreSQL",
                  ["tools/with-postgres", "cargo", "test", "--quiet", "-p", "quark-trace", "--locked",
@@ -162,7 +172,7 @@ def folder_step(title: str, path: str, command: list[str]) -> Step:
 
 
 SUITES = {"rust": rust, "python": python, "shell": shell, "crash": crash, "postgres": postgres,
-          "server": server, "docs": docs, "demo": demo, "tools": tools}
+          "server": server, "api": api, "docs": docs, "demo": demo, "tools": tools}
 
 # Run by a target of their own, not by `make test`.
 OTHER_SUITES = {"check": check, "soak": soak}

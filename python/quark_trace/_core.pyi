@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, final
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Client",
     "Log",
     "Search",
     "Store",
@@ -28,6 +29,7 @@ __all__ = [
     "search",
     "search_records",
     "sheet_template",
+    "spooled",
     "stage_coverage",
     "stage_vocabulary",
     "summarize_records",
@@ -100,6 +102,9 @@ def search_records(
 def summarize_records(project_id: str, records: list[TraceRecord]) -> dict[str, Any]:
     """Count records that a backend without a ledger has given."""
 
+def spooled(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """What waits in a spool: a dictionary for each server, node and project."""
+
 @disjoint_base
 class TraceRecord:
     """A single event of a project's life. It cannot be changed, and neither can its payload."""
@@ -154,6 +159,8 @@ class Store:
         durability: str = "os",
         file_type: str | None = None,
         password: str | None = None,
+        api_key: str | None = None,
+        pins: str | os.PathLike[str] | None = None,
         read_only: bool = False,
     ) -> Self: ...
     @property
@@ -174,6 +181,61 @@ class Store:
 
     def close(self, /) -> None:
         """Make everything durable, sign checkpoints and free the locks; the store can be used again."""
+
+@final
+class Client:
+    """A server, and the records that are on their way to it."""
+
+    def __new__(
+        cls,
+        url: str,
+        node_id: str,
+        api_key: str,
+        *,
+        delivery: str = "auto",
+        spool: str | os.PathLike[str],
+        on_full: str = "raise",
+        limit: int = ...,
+        drain: float = 5.0,
+        deadline: float = 60.0,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        allow_plain: bool = False,
+        proxy: str | None = None,
+        roots: str | os.PathLike[str] | None = None,
+        pins: str | os.PathLike[str] | None = None,
+    ) -> Self: ...
+    @property
+    def url(self) -> str: ...
+    def node(self, /, node_id: str) -> tuple[bool, str]:
+        """Ask the registry about a node: whether it is active, and its institution."""
+
+    def is_current(self, /) -> bool:
+        """Whether the server has the whole API, and not only the calls of 0.1.0."""
+
+    def save(self, /, record: TraceRecord) -> str:
+        """Deliver a record: `stored`, `spooled` or `dropped`."""
+
+    def records(self, /, project_id: str) -> list[TraceRecord]:
+        """Read all records of a project that the server has."""
+
+    def sheet(self, /, project_id: str) -> bytes | None:
+        """Read the fact sheet in force as the server gives it."""
+
+    def begin(self, /, project_id: str, document: bytes) -> None:
+        """Begin a project with its fact sheet, given as JSON."""
+
+    def flush(self, /, timeout: float) -> dict[str, Any]:
+        """Wait until nothing waits for the server, for so many seconds at most; what is left."""
+
+    def status(self, /) -> dict[str, Any]:
+        """What waits, and what became of what does not."""
+
+    def notices(self, /) -> list[tuple[str, str, str]]:
+        """What the user should be told, each once: kind, project and reason."""
+
+    def close(self, /) -> dict[str, Any]:
+        """Wait a little for the server and free what is held; what is left."""
 
 @final
 class Log:

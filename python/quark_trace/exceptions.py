@@ -218,6 +218,22 @@ class NodeScopeError(QuarkLensError):
     """The node may not touch what belongs to another institution."""
 
 
+class _WriteAuthenticationError(BackendWriteError, NodeAuthenticationError):
+    """The server does not accept the key for writing."""
+
+
+class _ReadAuthenticationError(BackendReadError, NodeAuthenticationError):
+    """The server does not accept the key for reading."""
+
+
+class _WriteScopeError(BackendWriteError, NodeScopeError):
+    """The node may not write this."""
+
+
+class _ReadScopeError(BackendReadError, NodeScopeError):
+    """The node may not read this."""
+
+
 def _from_native(
     kind: str,
     message: str,
@@ -266,6 +282,11 @@ def _choose(kind: str, message: str, doing: str, subject: str | None) -> QuarkLe
             return InvalidAmendmentError()
         case "unknown_field" | "amendment":
             return InvalidAmendmentError(message)
+        case "unauthenticated":
+            reading = doing == "reading"
+            return (_ReadAuthenticationError if reading else _WriteAuthenticationError)(message)
+        case "forbidden":
+            return (_ReadScopeError if doing == "reading" else _WriteScopeError)(message)
         case "invalid_input" | "unsupported" if doing == "opening":
             return _OpeningError(message)
         case "invalid_input" if doing == "reading":

@@ -112,8 +112,9 @@ class Project:
         :param strict: whether a stored line that is no record raises
             ``RecordCorruptedError`` (which carries the others), or is left out.
         """
-        native = getattr(self._tracer.backend, "_native_log", None)
-        if strict or native is None:
+        backend = self._tracer.backend
+        native = getattr(backend, "_native_log", None)
+        if strict or native is None or not getattr(backend, "_searches", lambda: True)():
             return self._tracer.load_all()
         records: list[TraceRecord] = native(self.project_id).load_all(False)
         return records
@@ -192,7 +193,7 @@ class Project:
             Without it the names are those of 0.1.0, and no others.
         """
         backend: Any = self._tracer.backend
-        if getattr(backend, "_direct", False):
+        if getattr(backend, "_direct", False) or getattr(backend, "_searches", bool)():
             counted = backend._native_log(self.project_id).summary()
         else:
             from quark_trace._core import summarize_records

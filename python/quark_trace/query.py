@@ -51,7 +51,7 @@ class Query:
         self._cursor: str | None = None
         self._ended = False
         native = getattr(backend, "_native_log", None)
-        direct = getattr(backend, "_direct", False)
+        direct = getattr(backend, "_direct", False) or getattr(backend, "_searches", bool)()
         self._search = search(native(project_id), parts) if native and direct else None
         if self._search is None:
             # So that a mistake is found here, and not in the midst of a loop.

@@ -4,6 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use quark_trace::core::stages::Fault;
+use quark_trace::store::http::Answered;
 use quark_trace::{Error, ErrorKind};
 
 use crate::python::EXCEPTION_FROM_NATIVE;
@@ -29,6 +30,13 @@ impl Doing {
 /// The exception for an error; `project` names what it happened to.
 pub fn exception(py: Python<'_>, error: &Error, doing: Doing, project: &str) -> PyErr {
     let (kind, code) = name(error.kind());
+    // Another institution's, where a server says so; elsewhere it is about files.
+    let answered = Answered::of(error);
+    let kind = match (answered.map(|answer| answer.status), error.kind()) {
+        (Some(403), _) => "forbidden",
+        (Some(_), ErrorKind::Corrupted) => "answer",
+        _ => kind,
+    };
     let outcome = error.outcome().map(|outcome| outcome.as_str());
     let raised = raise(py, kind, &error.to_string(), doing.as_str(), outcome, code, Some(project));
     if !error.faults().is_empty()
@@ -36,6 +44,9 @@ pub fn exception(py: Python<'_>, error: &Error, doing: Doing, project: &str) -> 
     {
         // The exception is raised all the same when it cannot carry them; its message names them.
         let _ = raised.value(py).setattr("faults", faults);
+    }
+    if let Some(answer) = answered {
+        let _ = raised.value(py).setattr("status", answer.status);
     }
     raised
 }
@@ -89,6 +100,8 @@ fn name(kind: ErrorKind) -> (&'static str, Option<&'static str>) {
         ErrorKind::StorageFull => "storage_full",
         ErrorKind::Integrity(code) => return ("integrity", Some(code)),
         ErrorKind::Corrupted => "corrupted",
+        ErrorKind::Unauthenticated => "unauthenticated",
+        ErrorKind::Unavailable => "unavailable",
         ErrorKind::Busy => "busy",
         ErrorKind::ReadOnly => "read_only",
         ErrorKind::Unsupported => "unsupported",

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use quark_trace::delivery::Delivery;
 use quark_trace::store::Store;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -25,6 +26,21 @@ pub fn remember(store: &Arc<dyn Store>) {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     open.retain(|known| known.strong_count() > 0);
     open.push(Arc::downgrade(store));
+}
+
+/// As `OPEN`, for what sends records from a thread of its own.
+static DELIVERIES: Mutex<Vec<Weak<Delivery>>> = Mutex::new(Vec::new());
+
+/// Remembers a delivery whose thread must end before a fork.
+pub fn remember_delivery(delivery: &Arc<Delivery>) {
+    let mut known = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|known| known.strong_count() > 0);
+    known.push(Arc::downgrade(delivery));
+}
+
+fn deliveries() -> Vec<Arc<Delivery>> {
+    let known = DELIVERIES.lock().unwrap_or_else(PoisonError::into_inner);
+    known.iter().filter_map(Weak::upgrade).collect()
 }
 
 /// How many threads are at work in a store, and how many wait to fork. Atomics and no lock, which the
@@ -78,7 +94,7 @@ fn open_stores() -> Vec<Arc<dyn Store>> {
 /// Lets every store hand over what it buffers and free its locks.
 #[pyfunction]
 pub fn before_fork(py: Python<'_>) {
-    let stores = open_stores();
+    let (stores, deliveries) = (open_stores(), deliveries());
     FORKING.fetch_add(1, Ordering::AcqRel);
     py.detach(|| {
         let begun = Instant::now();
@@ -87,14 +103,19 @@ pub fn before_fork(py: Python<'_>) {
         }
         // A store that cannot write now keeps its buffer and tells its next caller.
         stores.iter().for_each(|store| drop(store.before_fork()));
+        deliveries.iter().for_each(|delivery| delivery.before_fork());
     });
 }
 
 /// Lets every store go on in the parent.
 #[pyfunction]
 pub fn after_fork_in_parent(py: Python<'_>) {
-    let stores = open_stores();
-    py.detach(|| stores.iter().for_each(|store| drop(store.after_fork())));
+    let (stores, deliveries) = (open_stores(), deliveries());
+    py.detach(|| {
+        stores.iter().for_each(|store| drop(store.after_fork()));
+        // One that cannot start its thread now does so with its next record.
+        deliveries.iter().for_each(|delivery| drop(delivery.after_fork()));
+    });
     FORKING.fetch_sub(1, Ordering::AcqRel);
 }
 

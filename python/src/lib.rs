@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 mod arguments;
 mod arrow;
+mod client;
 mod collector;
 mod decode;
 mod encode;
@@ -34,6 +35,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::arrow::Table;
+    #[pymodule_export]
+    use crate::client::{Client, spooled};
     #[pymodule_export]
     use crate::fork::{after_fork_in_child, after_fork_in_parent, before_fork, told_of_forks};
     #[pymodule_export]

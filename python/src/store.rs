@@ -26,6 +26,8 @@ pub struct Shared {
     keys: Option<PathBuf>,
     file_type: Option<String>,
     password: Option<Password>,
+    api_key: Option<Password>,
+    pins: Option<PathBuf>,
     read_only: bool,
     pub durability: Durability,
     /// Replaced in the child of a fork. Held for an instant with the GIL held, never while waiting.
@@ -62,6 +64,8 @@ impl Shared {
             read_only: self.read_only,
             file_type: self.file_type.clone(),
             password: self.password.clone(),
+            api_key: self.api_key.clone(),
+            pins: self.pins.clone(),
             forked: fork::generation() > 0,
         };
         store::open(&self.url, options)
@@ -83,7 +87,7 @@ impl Shared {
 impl Store {
     /// Opens the store that `url` names; nothing is written. `keys` is the folder of the signing key.
     #[new]
-    #[pyo3(signature = (url, *, keys=None, durability="os", file_type=None, password=None, read_only=false))]
+    #[pyo3(signature = (url, *, keys=None, durability="os", file_type=None, password=None, api_key=None, pins=None, read_only=false))]
     #[allow(clippy::too_many_arguments, reason = "Python gives them by name")]
     fn new(
         py: Python<'_>,
@@ -92,6 +96,8 @@ impl Store {
         durability: &str,
         file_type: Option<String>,
         password: Option<String>,
+        api_key: Option<String>,
+        pins: Option<PathBuf>,
         read_only: bool,
     ) -> PyResult<Self> {
         let durability = match durability {
@@ -107,8 +113,9 @@ impl Store {
         // Reading needs no key, and must not make one.
         let keys = keys.filter(|_| !read_only);
         let open = Mutex::new((fork::generation(), None));
-        let password = password.map(Password::new);
-        let shared = Shared { url, keys, file_type, password, read_only, durability, open };
+        let (password, api_key) = (password.map(Password::new), api_key.map(Password::new));
+        let shared =
+            Shared { url, keys, file_type, password, api_key, pins, read_only, durability, open };
         let shared = Arc::new(shared);
         shared.store().map_err(|error| exception(py, &error, Doing::Opening, ""))?;
         Ok(Self { shared })

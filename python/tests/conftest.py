@@ -40,6 +40,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory):
     """Signing keys of the tests alone, also for the processes that they start."""
     folder = tmp_path_factory.mktemp("keys")
     os.environ["QUARK_TRACE_KEYS"] = str(folder)
+    os.environ["QUARK_TRACE_SPOOL"] = str(tmp_path_factory.mktemp("spool"))
     for name in ("SERVER_URL", "NODE_ID", "API_KEY"):
         os.environ.pop(f"QUARK_TRACE_{name}", None)
     return folder

@@ -65,11 +65,16 @@ def test_an_id_names_no_other_path(project_id: str, backend: HttpBackend, server
     assert path.count("/") == 3 and "?" not in path and "#" not in path
 
 
-def test_a_record_is_posted_once(backend: HttpBackend, server: Server) -> None:
+@pytest.fixture
+def strict(server: Server) -> HttpBackend:
+    return HttpBackend(server.url, "active", KEY, delivery="strict")
+
+
+def test_a_record_is_posted_once(strict: HttpBackend, server: Server) -> None:
     """Whether it arrived is unknown, so it is not sent again by itself; the caller may."""
     server.answers["/projects/p/records"] = (503, {"detail": "later"})
     with pytest.raises(BackendWriteError) as caught:
-        backend.save(RECORD)
+        strict.save(RECORD)
     assert caught.value.outcome == "unknown"
     assert len([request for request in server.requests if request[0] == "POST"]) == 1
 
@@ -89,9 +94,9 @@ def test_a_refusal_is_typed(status: int, kind: type, backend: HttpBackend, serve
     assert isinstance(caught.value, BackendWriteError) and caught.value.outcome == "not_written"
 
 
-def test_a_page_of_html_does_not_hide_the_status(backend: HttpBackend, server: Server) -> None:
+def test_a_page_of_html_does_not_hide_the_status(strict: HttpBackend, server: Server) -> None:
     server.answers["/projects/p/records"] = (502, b"<html>" + b"x" * 100_000)
-    for call in (lambda: backend.save(RECORD), lambda: backend.load_all("p")):
+    for call in (lambda: strict.save(RECORD), lambda: strict.load_all("p")):
         with pytest.raises(BackendError, match="502") as caught:
             call()
         assert len(str(caught.value)) < 300

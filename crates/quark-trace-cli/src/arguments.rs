@@ -210,6 +210,20 @@ pub enum Verb {
         /// A folder or URL (else from the environment)
         store: Option<String>,
     },
+    /// Show the records that wait on this machine for a server, and send them
+    #[command(after_help = "Examples:\n  quark-trace spool\n  \
+        QUARK_TRACE_API_KEY=qt_... quark-trace spool --send --server https://trace.example.org")]
+    Spool {
+        /// Send what waits, as far as no running process does
+        #[arg(long)]
+        send: bool,
+        /// Only what is for this server
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        /// How many seconds to wait for the server at most
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "send")]
+        wait: u64,
+    },
     /// Answer over HTTP: the API for clients, and pages for people
     #[command(after_help = serve::HELP)]
     Serve(Box<serve::Serve>),

@@ -12,6 +12,10 @@ pub const KEYS: &str = "QUARK_TRACE_KEYS";
 
 /// The password of a PostgreSQL server, where the URL names none.
 pub const PASSWORD: &str = "PGPASSWORD";
+/// The key that a server of ours asks for.
+pub const API_KEY: &str = "QUARK_TRACE_API_KEY";
+/// The folder of records that wait for a server.
+pub const SPOOL: &str = "QUARK_TRACE_SPOOL";
 
 /// Shown at the end of the help and in the man page.
 pub const HELP: &str = "\
@@ -20,6 +24,9 @@ Environment:
   QUARK_TRACE_PROJECT  the project, where none is named
   QUARK_TRACE_KEYS     folder of the key that signs checkpoints
                        (else $XDG_CONFIG_HOME/quark-trace or ~/.config/quark-trace)
+  QUARK_TRACE_API_KEY  the key for a server of Quark Trace
+  QUARK_TRACE_SPOOL    folder of records that wait for a server
+                       (else $XDG_STATE_HOME/quark-trace/spool or ~/.local/state/...)
   PGPASSWORD           the password of a PostgreSQL server, where the URL names none
   NO_COLOR             no colours
   LC_ALL, LC_CTYPE, LANG  charts are plain ASCII where the locale is not UTF-8
@@ -40,6 +47,21 @@ pub fn is_utf8() -> bool {
 /// A variable that is set and not empty.
 pub fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where records wait for a server; `None` where there is no such place.
+pub fn spool_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    if let Some(folder) = set(SPOOL) {
+        return Some(folder.into());
+    }
+    let base = if cfg!(windows) {
+        PathBuf::from(set("LOCALAPPDATA")?)
+    } else {
+        let home = || set("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        set("XDG_STATE_HOME").map(PathBuf::from).or_else(home)?
+    };
+    Some(base.join("quark-trace").join("spool"))
 }
 
 /// Where the signing key lives; `None` where there is no such place.

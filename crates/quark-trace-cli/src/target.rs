@@ -98,7 +98,9 @@ impl Target {
 
 /// Opens a store by URL or folder. One that is written to gets the user's key, if there is one.
 pub fn open_store(url: &str, access: Access, output: &Output) -> Result<Arc<dyn Store>, Failure> {
-    let keys = if access == Access::Write { keys(output) } else { None };
+    // A server signs by its own key.
+    let own = !url.to_ascii_lowercase().starts_with("http");
+    let keys = if access == Access::Write && own { keys(output) } else { None };
     open_with(url, access, keys)
 }
 
@@ -112,6 +114,8 @@ pub fn open_with(
         keys,
         read_only: access == Access::Read,
         password: environment::text(environment::PASSWORD).map(Password::new),
+        api_key: environment::text(environment::API_KEY).map(Password::new),
+        pins: environment::key_folder().map(|folder| folder.join("pins")),
         ..OpenOptions::default()
     };
     Ok(open(url, options)?)

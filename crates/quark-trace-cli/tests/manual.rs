@@ -4,7 +4,7 @@ use session::Session;
 
 mod session;
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "init",
     "check",
     "open",
@@ -21,6 +21,7 @@ const VERBS: [&str; 18] = [
     "copy",
     "tail",
     "projects",
+    "spool",
     "completions",
     "man",
 ];

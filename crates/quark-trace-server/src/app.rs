@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace::core::ids::ProjectId;
 use quark_trace::store::{Durability, Store};
+use quark_trace::tree::LogTree;
 use quark_trace::{Result, TraceLog};
 use tokio::sync::Semaphore;
 
@@ -22,6 +23,9 @@ use crate::writer::Writer;
 
 /// Most logs that are kept open; the summaries and schemas that each keeps are made anew later.
 const OPEN_LOGS: usize = 1000;
+
+/// Most trees that are kept in memory, a quarter of a byte for each entry of theirs.
+const OPEN_TREES: usize = 200;
 
 /// Most calls that read from the store at a time.
 const READERS: usize = 16;
@@ -48,6 +52,7 @@ pub struct App {
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
+    trees: Mutex<HashMap<ProjectId, Arc<LogTree>>>,
     readers: Semaphore,
     is_ending: AtomicBool,
 }
@@ -70,6 +75,7 @@ impl App {
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
             logs: Mutex::default(),
+            trees: Mutex::default(),
             readers: Semaphore::new(READERS),
             is_ending: AtomicBool::new(false),
             store,
@@ -90,6 +96,20 @@ impl App {
             .with_durability(Durability::Sync);
         logs.insert(project.clone(), log.clone());
         log
+    }
+
+    /// The tree of a project's log, from which proofs and tiles are made.
+    pub fn tree(&self, project: &ProjectId) -> Arc<LogTree> {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = trees.get(project) {
+            return Arc::clone(known);
+        }
+        if trees.len() >= OPEN_TREES {
+            trees.clear();
+        }
+        let tree = Arc::new(LogTree::new(Arc::clone(&self.store), project.clone()));
+        trees.insert(project.clone(), Arc::clone(&tree));
+        tree
     }
 
     /// Does what waits for a disk or a database on a thread that may wait.

@@ -8,6 +8,8 @@
 //! | `access/` | who calls and what they may do |
 //! | `registry/` | institutions, nodes, keys, projects, as records of the server's own ledger |
 //! | `routes/` | the API, one file a room |
+//! | `pages/` | what people see |
+//! | `demo/` | a federation to look at |
 //! | `writer`, `live` | threads that write; those who follow projects |
 //! | `problem` | errors as clients get them |
 //!
@@ -15,7 +17,9 @@
 
 pub mod access;
 mod app;
+pub mod demo;
 mod live;
+pub mod pages;
 mod problem;
 pub mod registry;
 pub mod routes;

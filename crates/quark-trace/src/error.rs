@@ -35,12 +35,16 @@ pub enum ErrorKind {
     TooLarge,
     /// The folder, file or database may not be read or written.
     PermissionDenied,
+    /// The server does not know the key, or takes it no longer.
+    Unauthenticated,
     /// No space is left.
     StorageFull,
     /// What is stored contradicts the ledger; the code is one of FORMAT's `E-…`.
     Integrity(&'static str),
     /// What is stored cannot be read as what it should be.
     Corrupted,
+    /// The server cannot be reached, or does not answer in time.
+    Unavailable,
     /// Another process or caller holds the log for too long.
     Busy,
     /// The store was opened for reading only.
@@ -170,7 +174,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::StorageFull | ErrorKind::Busy | ErrorKind::Conflict { .. } | ErrorKind::Io
+            ErrorKind::StorageFull
+                | ErrorKind::Unavailable
+                | ErrorKind::Busy
+                | ErrorKind::Conflict { .. }
+                | ErrorKind::Io
         )
     }
 }

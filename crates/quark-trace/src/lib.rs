@@ -9,6 +9,8 @@
 mod batches;
 pub mod clock;
 pub mod copy;
+#[cfg(feature = "http")]
+pub mod delivery;
 pub mod error;
 pub mod history;
 pub mod keys;

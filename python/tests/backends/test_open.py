@@ -35,7 +35,7 @@ def test_each_url_has_its_backend(
     assert type(open_backend("sqlite:trace.db")) is SqlBackend
     assert type(open_backend("./a:b")) is JsonBackend
     with pytest.raises(quark_trace.NodeVerificationError):
-        open_backend("http://127.0.0.1:1/", node_id="n", api_key="k")
+        open_backend("http://127.0.0.1:1/", node_id="n", api_key="k", delivery="strict")
     assert HttpBackend.__name__ == "HttpBackend"
     assert {path.name for path in tmp_path.iterdir()} <= {"place-1", "keys"}
 

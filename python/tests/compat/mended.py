@@ -103,6 +103,11 @@ MENDED = (
            "http/node homeless", lost="KeyError LookupError"),
     mended("H11", "every failure of the pre-flight check is a NodeVerificationError",
            "http/node answers text", lost="OSError ValueError"),
+    mended("D7", "delivery, times and limits can be chosen, by keyword alone",
+           "signature/HttpBackend"),
+    mended("H3", "a server that is not there stops no training run; delivery=\"strict\" raises",
+           "http/nobody listens",
+           lost=_RAISED_NOTHING.format("NodeVerificationError QuarkLensError")),
     mended("H2", "redirects are not followed with the key", "http/node redirected"),
     mended("H6", "an id cannot name another path", "http/node with slash", "http/node request"),
     mended("H10", "401 and 403 are authentication and scope errors as well; the server's reason is "

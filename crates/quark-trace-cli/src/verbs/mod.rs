@@ -1,5 +1,7 @@
 //! One file a verb.
 
+use std::time::Duration;
+
 use crate::arguments::Verb;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -20,6 +22,7 @@ mod row;
 mod seal;
 mod serve;
 mod sheets;
+mod spool;
 mod stages;
 mod summary;
 mod tail;
@@ -59,6 +62,9 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
         Verb::Seal { target, new_epoch } => seal::run(&target.words, new_epoch.as_deref(), output),
         Verb::Copy { from, to, projects } => copy::run(&from, &to, &projects, output),
         Verb::Tail { target, follow, lines } => tail::run(&target.words, follow, lines, output),
+        Verb::Spool { send, server, wait } => {
+            spool::run(send, server.as_deref(), Duration::from_secs(wait), output)
+        }
         Verb::Projects { store } => projects::run(store, output),
         Verb::Serve(asked) => serve::run(&asked, output),
         Verb::Registry(asked) => registry::run(&asked, output),

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::pages::fault;
 use crate::problem::{Code, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,6 +57,8 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     // The route, not the path: an id in it is somebody's.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
+    let page =
+        fault::is_page(request.uri()).then(|| (request.uri().clone(), request.headers().clone()));
     let mut response = match refuse(&app, &request) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
@@ -63,9 +66,14 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.request_id = Some(id.clone());
         let headers = std::mem::take(response.headers_mut());
-        response = problem.into_response();
+        response = match &page {
+            None => problem.into_response(),
+            Some((uri, asked)) => fault::answer(&app, &method, uri, asked, problem)
+                .unwrap_or_else(IntoResponse::into_response),
+        };
         for (name, value) in &headers {
-            if name != header::CONTENT_LENGTH {
+            let is_of_body = [header::CONTENT_LENGTH, header::CONTENT_TYPE].contains(name);
+            if !is_of_body {
                 response.headers_mut().insert(name, value.clone());
             }
         }

@@ -5,11 +5,13 @@
 //! | `table` | how a route is made: never without a policy |
 //! | `asked`, `body` | reading parameters and bodies, within the limits |
 //! | `boundary` | what is the same for all: hosts, origins, headers, request ids |
-//! | `projects`, `sheets`, `schemas` | projects and what they say of themselves |
+//! | `projects`, `summary`, `sheets`, `schemas` | projects and what they say of themselves |
 //! | `records`, `batch`, `receipt` | appending |
 //! | `read`, `rows`, `stream` | reading back, following |
+//! | `proofs`, `tlog` | what anybody can check with standard tools |
 //! | `registry` | institutions, nodes, keys |
 //! | `server` | health, metrics, what this is |
+//! | `openapi/` | what all of this is, for programs |
 
 use std::sync::Arc;
 
@@ -19,21 +21,25 @@ use crate::access::Policy;
 use crate::app::App;
 use crate::registry::{Opening, Role};
 
-mod asked;
+pub(crate) mod asked;
 mod batch;
-mod body;
+pub(crate) mod body;
 pub mod boundary;
+pub mod openapi;
 mod projects;
+mod proofs;
 mod read;
 mod receipt;
 mod records;
-mod registry;
+pub(crate) mod registry;
 mod rows;
 mod schemas;
 mod server;
 mod sheets;
 mod stream;
+mod summary;
 mod table;
+mod tlog;
 
 pub use server::install_metrics;
 pub use table::{Route, Table};
@@ -50,7 +56,12 @@ const OPERATOR: &[Role] = &[Role::Operator];
 
 /// Every route of the API, each with what it asks of its caller.
 pub fn table(app: &Arc<App>) -> Table {
+    openapi::served(calls(app))
+}
+
+fn calls(app: &Arc<App>) -> Table {
     let read = Policy::Read(Opening::Records);
+    let ledger = Policy::Read(Opening::Ledger);
     let write = Policy::Project(WRITES);
     Table::new(app)
         .get("/health", Policy::Public, server::health)
@@ -65,7 +76,7 @@ pub fn table(app: &Arc<App>) -> Table {
         .post("/projects/{project}/sheets", Policy::Project(AMENDS), sheets::append)
         .get("/projects/{project}/sheets/{version}", read, sheets::version)
         .post("/projects/{project}/amendments", Policy::Project(AMENDS), sheets::amend)
-        .get("/projects/{project}/summary", read, projects::summary)
+        .get("/projects/{project}/summary", read, summary::summary)
         .get("/projects/{project}/schemas", read, schemas::in_force)
         .post("/projects/{project}/schemas", Policy::Project(AMENDS), schemas::append)
         .get("/projects/{project}/records", read, read::records)
@@ -76,6 +87,12 @@ pub fn table(app: &Arc<App>) -> Table {
         .get("/projects/{project}/head", read, rows::head)
         .get("/projects/{project}/entries", read, rows::entries)
         .post("/projects/{project}/seal", Policy::Project(AMENDS), rows::seal)
+        .get("/projects/{project}/proof", read, proofs::inclusion)
+        .get("/projects/{project}/consistency", ledger, proofs::consistency)
+        .get("/tlog/{project}/checkpoint", ledger, tlog::checkpoint)
+        .get("/tlog/{project}/log.vkey", ledger, tlog::keys)
+        .get("/tlog/{project}/tile/{*tile}", ledger, tlog::tile)
+        .get("/tlog/{project}/objects/{sha256}", read, tlog::object)
         .get("/registry/institutions", Policy::Roles(OPERATOR), registry::institutions)
         .post("/registry/institutions", Policy::Roles(OPERATOR), registry::add_institution)
         .patch(
@@ -91,6 +108,7 @@ pub fn table(app: &Arc<App>) -> Table {
         .post("/registry/keys", Policy::Roles(MANAGES), registry::issue_key)
         .post("/registry/keys/{key}/revoke", Policy::Manage, registry::revoke_key)
         .post("/registry/keys/{key}/rotate", Policy::OwnKey, registry::rotate_key)
+        .merge(crate::pages::table(app))
 }
 
 /// The routes with what is the same for all of them.

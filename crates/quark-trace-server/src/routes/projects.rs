@@ -12,7 +12,7 @@ use quark_trace::TraceLog;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::sheet::FactSheet;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::asked::{Asked, is_of_type};
 use super::records::attributes;
@@ -23,18 +23,27 @@ use crate::problem::{Code, Problem};
 use crate::registry::{LEDGER, Opening, Registry};
 
 /// Which projects are listed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// A part of the id.
+    /// A part of the id, upper and lower case alike.
+    #[param(example = "scan")]
     q: Option<String>,
     /// The id behind which to go on.
+    #[param(
+        example = "demo",
+        max_length = 200,
+        pattern = r"^(?!\.)(?=.*\S)[^/\\\u0000-\u001f\u007f-\u009f]+$"
+    )]
     after: Option<String>,
-    /// Most projects.
+    /// Most projects; 100 unless given.
+    #[param(minimum = 1, maximum = 1000, example = 100)]
     limit: Option<u64>,
 }
 
 /// A project in a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ListedProject)]
 pub struct Listed {
     project_id: String,
     institution_id: String,
@@ -52,6 +61,14 @@ pub struct Projects {
 }
 
 /// Lists the projects of the caller's institution.
+#[utoipa::path(
+    get,
+    path = "/projects/",
+    tag = "Projects",
+    operation_id = "listProjects",
+    params(Parameters),
+    responses((status = 200, description = "A page of projects.", body = Projects))
+)]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -89,6 +106,25 @@ pub async fn list(
 }
 
 /// Begins a project with its fact sheet.
+#[utoipa::path(
+    post,
+    path = "/projects/",
+    tag = "Projects",
+    operation_id = "beginProject",
+    description = "A sheet that is sent as `application/json` gets the time of the server, version \
+                   1 and an empty `amendment_log`. One that is sent as \
+                   `application/vnd.quark-trace.sheet+json` is stored as it is and must be a whole \
+                   first version.",
+    request_body(content(
+        (ref("#/components/schemas/NewFactSheet") = "application/json"),
+        (ref("#/components/schemas/FactSheet") = "application/vnd.quark-trace.sheet+json")
+    )),
+    responses(
+        (status = 201, description = "The sheet as it is stored.",
+         body = ref("#/components/schemas/FactSheet")),
+        (status = 409, description = "`already_exists`: the id is taken.")
+    )
+)]
 pub async fn begin(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -151,58 +187,43 @@ fn taken(log: &TraceLog) -> Problem {
 /// What is to become of a project.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ProjectChange)]
 pub struct Change {
     /// What may be read without a key.
     open: Opening,
 }
 
+/// What a project shows without a key from now on.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ChangedProject {
+    project_id: String,
+    open: Opening,
+}
+
 /// Says what may be read without a key.
+#[utoipa::path(
+    patch,
+    path = "/projects/{project}",
+    tag = "Projects",
+    operation_id = "openProject",
+    description = "`nobody`: nothing. `ledger`: checkpoints, tiles and entries, which name digests \
+                   and no content. `records`: everything.",
+    request_body = Change,
+    responses((status = 200, description = "What it is from now on.", body = ChangedProject))
+)]
 pub async fn open(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
     headers: HeaderMap,
     content: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ChangedProject>, Problem> {
     let wait = app.settings.limits.body_wait;
     let Change { open } = body::json(&headers, content, wait).await?;
     let (actor, id) = (identity(&granted)?.actor(), granted.log()?.project().clone());
     let running = Arc::clone(&app);
-    let answer = json!({"project_id": id.as_str(), "open": open});
+    let answer = ChangedProject { project_id: id.to_string(), open };
     app.blocking(move || Ok(running.registry.open_project(&actor, &id, open)?)).await?;
     Ok(Json(answer))
-}
-
-/// Counts what a project has.
-pub async fn summary(
-    State(app): State<Arc<App>>,
-    Extension(granted): Extension<Granted>,
-) -> Result<Json<Value>, Problem> {
-    let log = granted.log()?.clone();
-    let found = app.blocking(move || Ok(quark_trace::project::summary(&log)?)).await?;
-    let stages = found.stages.iter().map(|stage| {
-        json!({"stage": stage.stage, "records": stage.records, "first_at": stage.first_at,
-               "last_at": stage.last_at})
-    });
-    let sites = found.sites.iter().map(|(site, records)| json!({"site": site, "records": records}));
-    let numbers = found.numbers.iter().map(|range| {
-        let text = |number: &quark_trace::core::query::Number| number.to_string();
-        json!({"field": range.field, "count": range.count, "min": range.min.as_ref().map(text),
-               "max": range.max.as_ref().map(text), "last": text(&range.last)})
-    });
-    let broken = found.broken.iter().map(
-        |broken| json!({"stage": broken.stage, "schema": broken.schema, "records": broken.records}),
-    );
-    Ok(Json(json!({
-        "total_records": found.total_records,
-        "first_record_at": found.first_record_at,
-        "last_record_at": found.last_record_at,
-        "unreadable": found.unreadable,
-        "stages": stages.collect::<Vec<_>>(),
-        "sites": sites.collect::<Vec<_>>(),
-        "numbers": numbers.collect::<Vec<_>>(),
-        "broken": broken.collect::<Vec<_>>(),
-        "is_cut": found.is_cut,
-    })))
 }
 
 /// The caller, who has a key.

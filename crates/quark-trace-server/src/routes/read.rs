@@ -21,17 +21,26 @@ use crate::app::App;
 use crate::problem::{Code, Problem};
 
 /// Which records.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
     /// What must be true of them, in the query language.
+    #[param(
+        format = "quark-trace-filter",
+        example = "stage = 'client_round' AND payload.loss < 0.3"
+    )]
     filter: Option<String>,
-    /// What they are ordered by, as behind ORDER BY.
+    /// What they are ordered by, as behind ORDER BY; needs a limit.
+    #[param(format = "quark-trace-order", example = "payload.loss DESC")]
     order: Option<String>,
-    /// Most records.
+    /// Most records. Without one all are streamed.
+    #[param(minimum = 1, maximum = 1000, example = 100)]
     limit: Option<u64>,
-    /// The cursor behind which to go on.
+    /// The cursor behind which to go on, as it came in `X-Next-Cursor`.
+    #[param(format = "quark-trace-cursor")]
     after: Option<String>,
-    /// An index or a time: the log as it was.
+    /// The log as it was: an index, a time, or the text of a checkpoint.
+    #[param(format = "quark-trace-as-of", example = "2026-01-31T12:00:00Z")]
     as_of: Option<String>,
 }
 
@@ -75,6 +84,27 @@ impl Form {
 }
 
 /// The records, at once or page by page.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/records",
+    tag = "Records",
+    operation_id = "listRecords",
+    description = "A JSON array, or one record a line for `Accept: application/x-ndjson`. With a \
+                   limit the answer names the next page while there is one.",
+    params(Parameters),
+    responses((
+        status = 200,
+        description = "The records as they are stored.",
+        headers(
+            ("X-Next-Cursor" = Option<String>, description = "What `after` is for the next page."),
+            ("Link" = Option<String>, description = "The next page, with `rel=\"next\"`.")
+        ),
+        content(
+            (ref("#/components/schemas/Records") = "application/json"),
+            (String = "application/x-ndjson")
+        )
+    ))
+)]
 pub async fn records(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -212,27 +242,43 @@ fn all(log: TraceLog, question: Question, form: Form) -> Result<Response, Proble
 }
 
 /// One record, its stored bytes.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/records/{record}",
+    tag = "Records",
+    operation_id = "readRecord",
+    responses((status = 200, description = "The record.",
+               body = ref("#/components/schemas/Record")))
+)]
 pub async fn record(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
-    Named((_, id)): Named<(String, String)>,
+    named: Named<(String, String)>,
 ) -> Result<Response, Problem> {
-    let log = granted.log()?.clone();
+    let (log, id) = (granted.log()?.clone(), named.0.1);
     let (_, record) = app.blocking(move || find(&log, &id)).await?;
     let kind = [(header::CONTENT_TYPE, "application/json")];
     Ok((kind, record.into_line()).into_response())
 }
 
 /// The receipt of a record, with its proof.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/records/{record}/receipt",
+    tag = "Records",
+    operation_id = "readReceipt",
+    responses((status = 200, description = "The receipt.", body = Receipt))
+)]
 pub async fn receipt(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
-    Named((_, id)): Named<(String, String)>,
+    named: Named<(String, String)>,
 ) -> Result<Json<Receipt>, Problem> {
-    let log = granted.log()?.clone();
+    let (log, id) = (granted.log()?.clone(), named.0.1);
+    let tree = app.tree(log.project());
     let receipt = app.blocking(move || {
         let (index, record) = find(&log, &id)?;
-        receipt::of_known(&log, &record, index)
+        receipt::of_known(&log, &tree, &record, index)
     });
     Ok(Json(receipt.await?))
 }

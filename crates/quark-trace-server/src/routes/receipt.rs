@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use quark_trace::core::ledger::merkle::leaf_hash;
 use quark_trace::core::ledger::{Digest, Kind, entry};
 use quark_trace::core::stages::Fault;
-use quark_trace::prove::prove;
 use quark_trace::store::{Plan, Row};
+use quark_trace::tree::LogTree;
 use quark_trace::{Record, TraceLog};
 use serde::Serialize;
 
@@ -41,14 +41,14 @@ pub struct Receipt {
     keys: Option<String>,
 }
 
-/// The receipt of a record that was just appended with these attributes.
+/// The receipt of a record that was just appended with these attributes; with a tree, the proof too.
 pub fn of_written(
     log: &TraceLog,
     record: &Record,
     written: &Written,
     size: u64,
     attributes: &str,
-    with_proof: bool,
+    tree: Option<&LogTree>,
 ) -> Result<Receipt, Problem> {
     let line = match written.existing {
         false => entry_of(record, attributes),
@@ -57,18 +57,23 @@ pub fn of_written(
     let mut receipt = bare(log, record, written.index, size, &line);
     receipt.existing = written.existing;
     receipt.faults = path_faults(&written.faults);
-    if with_proof {
-        add_proof(log, &mut receipt)?;
+    if let Some(tree) = tree {
+        add_proof(tree, &mut receipt)?;
     }
     Ok(receipt)
 }
 
 /// The receipt of a record that the log has, with its proof.
-pub fn of_known(log: &TraceLog, record: &Record, index: u64) -> Result<Receipt, Problem> {
+pub fn of_known(
+    log: &TraceLog,
+    tree: &LogTree,
+    record: &Record,
+    index: u64,
+) -> Result<Receipt, Problem> {
     let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
     let mut receipt = bare(log, record, index, size, &entry_at(log, index)?);
     receipt.existing = true;
-    add_proof(log, &mut receipt)?;
+    add_proof(tree, &mut receipt)?;
     Ok(receipt)
 }
 
@@ -88,8 +93,8 @@ fn bare(log: &TraceLog, record: &Record, index: u64, size: u64, line: &[u8]) -> 
     }
 }
 
-fn add_proof(log: &TraceLog, receipt: &mut Receipt) -> Result<(), Problem> {
-    let proven = prove(log.store().as_ref(), log.project(), receipt.index)?;
+fn add_proof(tree: &LogTree, receipt: &mut Receipt) -> Result<(), Problem> {
+    let proven = tree.inclusion(receipt.index)?;
     receipt.proof = Some(proven.proof.to_string());
     receipt.keys = proven.keys;
     Ok(())

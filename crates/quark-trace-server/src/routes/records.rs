@@ -21,16 +21,19 @@ use crate::problem::{Code, Problem};
 use crate::writer::{Done, Job};
 
 /// How records are to be appended.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// The size that the log must have.
+    /// The size that the log must have, in entries; refused with `conflict` when it moved.
+    #[param(example = 7)]
     expected: Option<u64>,
-    /// `proof` asks for a receipt with a proof.
+    /// `proof` asks for a receipt with a proof; a batch has none.
+    #[param(inline)]
     receipt: Option<Wanted>,
 }
 
 /// What a receipt is to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// The place of the record.
@@ -39,7 +42,31 @@ pub enum Wanted {
     Proof,
 }
 
-/// Appends a record or a batch.
+/// Appends a record, or a batch of them.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/records",
+    tag = "Records",
+    operation_id = "appendRecords",
+    description = "One record as `application/json`, or up to 1,000 lines as \
+                   `application/x-ndjson`, which are appended all or none. Whoever sends the same \
+                   record twice gets the first answer again, with `existing`.",
+    params(Parameters),
+    request_body(content(
+        (ref("#/components/schemas/NewRecord") = "application/json"),
+        (ref("#/components/schemas/Batch") = "application/x-ndjson")
+    )),
+    responses(
+        (status = 200, description = "All of it was there before.",
+         body = ref("#/components/schemas/Appended")),
+        (status = 201, description = "It is on the medium.",
+         body = ref("#/components/schemas/Appended")),
+        (status = 409, description = "`record_conflict`: the log has this id with other bytes. \
+                                      `conflict`: the log has another size; `actual` is it."),
+        (status = 422, description = "`schema_broken`: `faults` says how a record breaks the \
+                                      schema of its stage.")
+    )
+)]
 pub async fn append(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -69,11 +96,18 @@ pub async fn append(
         return Err(Problem::new(Code::Internal, "the record got no place").unknown());
     };
     let status = if written.existing { StatusCode::OK } else { StatusCode::CREATED };
-    let with_proof = parameters.receipt == Some(Wanted::Proof);
-    let made = app.blocking(move || {
-        receipt::of_written(&log, &record, &written, size, &attributes, with_proof)
-    });
-    Ok((status, Json(made.await?)).into_response())
+    let tree = (parameters.receipt == Some(Wanted::Proof)).then(|| app.tree(log.project()));
+    let make = move || {
+        let tree = tree.as_deref();
+        receipt::of_written(&log, &record, &written, size, &attributes, tree)
+    };
+    // What needs nothing from the store takes no thread.
+    let made = if status == StatusCode::CREATED && parameters.receipt != Some(Wanted::Proof) {
+        make()?
+    } else {
+        app.blocking(make).await?
+    };
+    Ok((status, Json(made)).into_response())
 }
 
 /// Hands the records over and tells those who follow the project.

@@ -24,6 +24,7 @@ use crate::problem::Problem;
 
 /// The state of a log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Head)]
 pub struct HeadOf {
     /// How many entries.
     size: u64,
@@ -47,7 +48,14 @@ impl From<Head> for HeadOf {
     }
 }
 
-/// The state of the log.
+/// The edge of the tree: size, hashes, and the last checkpoint.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/head",
+    tag = "Ledger",
+    operation_id = "readHead",
+    responses((status = 200, description = "The state of the log.", body = HeadOf))
+)]
 pub async fn head(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -58,6 +66,13 @@ pub async fn head(
 }
 
 /// Signs a checkpoint over everything.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/seal",
+    tag = "Ledger",
+    operation_id = "sealProject",
+    responses((status = 200, description = "The state of the log.", body = HeadOf))
+)]
 pub async fn seal(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -68,26 +83,32 @@ pub async fn seal(
 }
 
 /// Which rows.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
     /// Index of the first entry.
     #[serde(default)]
+    #[param(example = 0)]
     from: u64,
     /// Index of the first entry that is left out.
+    #[param(example = 1000)]
     until: Option<u64>,
     /// Which entries.
     #[serde(default)]
+    #[param(inline)]
     select: Selected,
     /// What is asked about each record; rows that cannot match may be left out.
+    #[param(format = "quark-trace-filter", example = "stage = 'client_round'")]
     filter: Option<String>,
 }
 
 /// Which entries.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Selected {
     #[default]
     All,
+    Entries,
     Records,
     Sheets,
     Schemas,
@@ -97,6 +118,7 @@ impl From<Selected> for Select {
     fn from(selected: Selected) -> Self {
         match selected {
             Selected::All => Self::All,
+            Selected::Entries => Self::Entries,
             Selected::Records => Self::Records,
             Selected::Sheets => Self::Sheets,
             Selected::Schemas => Self::Schemas,
@@ -105,6 +127,18 @@ impl From<Selected> for Select {
 }
 
 /// Rows of the log, one a line, in ledger order.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/entries",
+    tag = "Ledger",
+    operation_id = "listEntries",
+    description = "Each line has `index`, `entry`, and `object`, or `object64` with base64 where \
+                   the bytes are no UTF-8. The last line is `{\"end\": true}`: an answer without it \
+                   was cut off.",
+    params(Parameters),
+    responses((status = 200, description = "The rows.", body = String,
+               content_type = "application/x-ndjson"))
+)]
 pub async fn entries(
     Extension(granted): Extension<Granted>,
     Asked(asked): Asked<Parameters>,

@@ -24,6 +24,7 @@ use crate::problem::Problem;
 
 /// A schema in force.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = SchemaInForce)]
 pub struct InForce {
     stage: String,
     /// `off`, `warn` or `strict`; null for one that cannot be used.
@@ -35,6 +36,14 @@ pub struct InForce {
 }
 
 /// Lists the schemas in force.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/schemas",
+    tag = "Schemas",
+    operation_id = "listSchemas",
+    responses((status = 200, description = "One for each stage that has one.",
+               body = Vec<InForce>))
+)]
 pub async fn in_force(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -54,15 +63,33 @@ pub async fn in_force(
 }
 
 /// Which stage, and at which place.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// The stage, or `*` for all.
+    /// The stage, or `*` for all; at most 200 bytes.
+    #[param(max_length = 200, pattern = r"\S", example = "client_round")]
     stage: String,
-    /// The size that the log must have.
+    /// The size that the log must have, in entries; refused with `conflict` when it moved.
+    #[param(example = 7)]
     expected: Option<u64>,
 }
 
-/// Appends a schema as it was sent.
+/// Holds the records of a stage to a schema.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/schemas",
+    tag = "Schemas",
+    operation_id = "appendSchema",
+    description = "The document is stored as it was sent: a JSON Schema (draft 2020-12) for the \
+                   payload, with `x-quark-mode`.",
+    params(Parameters),
+    request_body(content = ref("#/components/schemas/StageSchema")),
+    responses(
+        (status = 201, description = "Where it stands; it holds for what comes behind it.",
+         body = Placed),
+        (status = 409, description = "`conflict`: the log has another size; `actual` is it.")
+    )
+)]
 pub async fn append(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,

@@ -30,12 +30,27 @@ pub fn install_metrics() {
     });
 }
 
-/// Whether the process answers.
+/// Says whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Server",
+    operation_id = "readHealth",
+    responses((status = 200, description = "It does.", body = ref("#/components/schemas/Health")))
+)]
 pub async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({"status": "ok"}))
 }
 
-/// Whether requests should be sent here.
+/// Says whether requests should be sent here.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "Server",
+    operation_id = "readReadiness",
+    description = "They should while the store can be read and the server is not going down.",
+    responses((status = 200, description = "Yes.", body = ref("#/components/schemas/Health")))
+)]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>, Problem> {
     if app.is_ending() {
         return Err(Problem::new(Code::Unavailable, "the server is going down"));
@@ -45,7 +60,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value
     Ok(Json(serde_json::json!({"status": "ready"})))
 }
 
-/// What this is.
+/// What a server says of itself.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct About {
     name: &'static str,
@@ -53,13 +68,28 @@ pub struct About {
     api: &'static str,
 }
 
-/// What this is.
+/// Says what this is.
+#[utoipa::path(
+    get,
+    path = "/about",
+    tag = "Server",
+    operation_id = "readAbout",
+    responses((status = 200, description = "Name and versions.", body = About))
+)]
 pub async fn about() -> Json<About> {
     let version = env!("CARGO_PKG_VERSION");
     Json(About { name: "quark-trace", version, api: "1" })
 }
 
 /// The measurements, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Server",
+    operation_id = "readMetrics",
+    responses((status = 200, description = "In Prometheus' text format.",
+               body = String, content_type = "text/plain"))
+)]
 pub async fn metrics() -> impl IntoResponse {
     let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)

@@ -29,7 +29,15 @@ pub const TYPE: &str = "application/vnd.quark-trace.sheet+json";
 /// How often an amendment is tried again while others append.
 const ATTEMPTS: u32 = 100;
 
-/// The sheet in force, its stored bytes.
+/// The fact sheet in force, its stored bytes.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}",
+    tag = "Projects",
+    operation_id = "readProject",
+    responses((status = 200, description = "The sheet.",
+               body = ref("#/components/schemas/FactSheet")))
+)]
 pub async fn current(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -41,6 +49,7 @@ pub async fn current(
 
 /// A version in a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = SheetVersion)]
 pub struct Version {
     version: u64,
     /// Index of its entry.
@@ -49,7 +58,14 @@ pub struct Version {
     sha256: String,
 }
 
-/// Lists the versions, the oldest first.
+/// Lists the versions of the fact sheet.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/sheets",
+    tag = "Sheets",
+    operation_id = "listSheets",
+    responses((status = 200, description = "The versions, the oldest first.", body = Vec<Version>))
+)]
 pub async fn versions(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -64,13 +80,21 @@ pub async fn versions(
     Ok(Json(found.into_iter().map(version).collect()))
 }
 
-/// The stored bytes of a version.
+/// A version of the fact sheet, its stored bytes.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/sheets/{version}",
+    tag = "Sheets",
+    operation_id = "readSheet",
+    responses((status = 200, description = "The sheet.",
+               body = ref("#/components/schemas/FactSheet")))
+)]
 pub async fn version(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
-    Named((_, version)): Named<(String, String)>,
+    named: Named<(String, String)>,
 ) -> Result<Response, Problem> {
-    let version: u64 = version.parse().map_err(|_| Problem::missing())?;
+    let version: u64 = named.0.1.parse().map_err(|_| Problem::missing())?;
     let log = granted.log()?.clone();
     let found = app.blocking(move || Ok(sheets(&log)?)).await?;
     let found = found.into_iter().find(|found| found.sheet.version() == version);
@@ -78,9 +102,11 @@ pub async fn version(
 }
 
 /// The size that the log must have.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Expected {
-    /// In entries.
+    /// The size that the log must have, in entries; refused with `conflict` when it moved.
+    #[param(example = 7)]
     expected: Option<u64>,
 }
 
@@ -93,7 +119,23 @@ pub struct Placed {
     pub size: u64,
 }
 
-/// Appends the next version as it was sent.
+/// Appends the next version of the fact sheet as it was sent.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/sheets",
+    tag = "Sheets",
+    operation_id = "appendSheet",
+    description = "It must be the successor of the last, in the form in which the server gives it.",
+    params(Expected),
+    request_body(
+        content = ref("#/components/schemas/FactSheet"),
+        content_type = "application/vnd.quark-trace.sheet+json"
+    ),
+    responses(
+        (status = 201, description = "Where it stands.", body = Placed),
+        (status = 409, description = "`conflict`: the log has another size; `actual` is it.")
+    )
+)]
 pub async fn append(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
@@ -141,17 +183,30 @@ fn append_next(
 /// What is to change.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Amendment)]
 pub struct Wanted {
     /// New values of content fields.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = super::openapi::content_fields)]
     changes: Map<String, Value>,
     /// Who makes the change.
+    #[schema(max_length = 1000, pattern = r"\S")]
     amended_by: String,
     /// Why.
+    #[schema(max_length = 1000, pattern = r"\S")]
     reason: String,
 }
 
-/// Makes the next version from what is to change.
+/// Makes the next version of the fact sheet from what is to change.
+#[utoipa::path(
+    post,
+    path = "/projects/{project}/amendments",
+    tag = "Sheets",
+    operation_id = "amendSheet",
+    description = "Refused (400) when it changes nothing.",
+    request_body = Wanted,
+    responses((status = 201, description = "The new version as it is stored.",
+               body = ref("#/components/schemas/FactSheet")))
+)]
 pub async fn amend(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,

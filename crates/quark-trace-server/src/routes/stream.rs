@@ -113,13 +113,30 @@ pub fn streamed(
 }
 
 /// Where to begin.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// Index of the last entry that the client has.
+    /// Index of the last entry that the client has; without it the stream begins with what comes.
+    #[param(example = 6)]
     after: Option<u64>,
 }
 
 /// Follows a project: an event for each record.
+#[utoipa::path(
+    get,
+    path = "/projects/{project}/stream",
+    tag = "Records",
+    operation_id = "followRecords",
+    description = "Server-sent events. The first is `begin`, then one `record` for each, with the \
+                   index as its id.",
+    params(
+        Parameters,
+        ("Last-Event-ID" = Option<String>, Header,
+         description = "As browsers send it when they connect again; counts before `after`.")
+    ),
+    responses((status = 200, description = "The events, without an end.", body = ref("#/components/schemas/StreamEvent"),
+               content_type = "text/event-stream"))
+)]
 pub async fn stream(
     State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,

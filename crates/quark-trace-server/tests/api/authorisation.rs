@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use quark_trace::clock::{Clock, SystemClock};
+use quark_trace::core::ledger::{Digest, entry};
 use quark_trace_server::registry::{Actor, KeyRequest, Opening, Role};
 use quark_trace_server::routes;
 
@@ -59,6 +61,12 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("GET", "/projects/{project}/head", "nuao", READ),
     ("GET", "/projects/{project}/entries", "nuao", READ),
     ("POST", "/projects/{project}/seal", "na", WRITE),
+    ("GET", "/projects/{project}/proof", "nuao", READ),
+    ("GET", "/projects/{project}/consistency", "nuao", READ),
+    ("GET", "/tlog/{project}/checkpoint", "nuao", READ),
+    ("GET", "/tlog/{project}/log.vkey", "nuao", READ),
+    ("GET", "/tlog/{project}/tile/{*tile}", "nuao", READ),
+    ("GET", "/tlog/{project}/objects/{sha256}", "nuao", READ),
     ("GET", "/registry/institutions", "o", Nothing),
     ("POST", "/registry/institutions", "o", Nothing),
     ("PATCH", "/registry/institutions/{institution}", "o", Nothing),
@@ -70,6 +78,24 @@ const PROMISED: &[(&str, &str, &str, About)] = &[
     ("POST", "/registry/keys", "ao", Nothing),
     ("POST", "/registry/keys/{key}/revoke", "ao", Managed),
     ("POST", "/registry/keys/{key}/rotate", "nuao", Key),
+    ("GET", "/", "*", Nothing),
+    ("GET", "/ui", "*", Nothing),
+    ("GET", "/ui/", "nuao", Nothing),
+    ("GET", "/ui/sign-in", "*", Nothing),
+    ("POST", "/ui/sign-in", "*", Nothing),
+    ("POST", "/ui/sign-out", "*", Nothing),
+    ("GET", "/ui/assets/{name}", "*", Nothing),
+    ("GET", "/ui/projects/{project}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/records", "nuao", READ),
+    ("GET", "/ui/projects/{project}/records/{record}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/sheets/{version}", "nuao", READ),
+    ("GET", "/ui/projects/{project}/verify", "nuao", READ),
+    ("GET", "/ui/registry", "ao", Nothing),
+    ("POST", "/ui/registry/institutions", "o", Nothing),
+    ("POST", "/ui/registry/nodes", "ao", Nothing),
+    ("POST", "/ui/registry/nodes/{node}/status", "ao", Managed),
+    ("POST", "/ui/registry/keys", "ao", Nothing),
+    ("POST", "/ui/registry/keys/{key}/revoke", "ao", Managed),
 ];
 
 const METHODS: &[&str] =
@@ -93,6 +119,8 @@ struct Object {
     project: &'static str,
     node: &'static str,
     key_id: String,
+    /// SHA-256 of the first object of the project's log.
+    header: String,
     institution: Option<&'static str>,
     is_open: bool,
 }
@@ -179,20 +207,47 @@ fn path_of(pattern: &str, object: &Object) -> String {
         .replace("{node}", object.node)
         .replace("{key}", &object.key_id)
         .replace("{institution}", object.institution.unwrap_or("none"))
+        .replace("{*tile}", "0/000.p/1")
+        .replace("{sha256}", &object.header)
         .replace("{version}", "1")
         .replace("{record}", "r1")
+        .replace("{name}", "style.css")
+}
+
+/// Whoever has to sign in before they see a page is sent there.
+fn as_page(path: &str, method: &str, status: Option<StatusCode>) -> Option<StatusCode> {
+    let is_shown = path.starts_with("/ui") && method == "GET";
+    status.map(|status| match status {
+        StatusCode::UNAUTHORIZED if is_shown => StatusCode::SEE_OTHER,
+        status => status,
+    })
+}
+
+/// The request; one to a page carries a form with the token of who has no session.
+fn with_form(place: &Place, path: &str, request: Builder) -> Request<Body> {
+    if !path.starts_with("/ui") {
+        return request.body(Body::empty()).unwrap();
+    }
+    let token = place.app.sessions.form_token(&HeaderMap::new());
+    let kind = "application/x-www-form-urlencoded";
+    request.header("content-type", kind).body(format!("csrf={token}").into()).unwrap()
 }
 
 /// What somebody can see of an answer, but for the id of the request.
-fn seen(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
+fn seen(answer: &Answer, object: &Object) -> (StatusCode, Vec<(String, String)>, String) {
+    // Who has to sign in comes back to the page that was asked for.
+    let unnamed = |text: &str| {
+        text.replace(object.project, "…").replace(object.node, "…").replace(&object.key_id, "…")
+    };
     let mut headers: Vec<(String, String)> = answer
         .headers
         .iter()
         .filter(|(name, _)| *name != "x-request-id")
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .map(|(name, value)| (name.to_string(), unnamed(value.to_str().unwrap())))
         .collect();
     headers.sort();
-    let mut body = String::from_utf8_lossy(&answer.body).into_owned();
+    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+    let mut body = String::from_utf8_lossy(&answer.body).replace(request_id, "");
     if let Ok(mut document) = serde_json::from_str::<serde_json::Value>(&body) {
         if let Some(members) = document.as_object_mut() {
             members.remove("request_id");
@@ -202,6 +257,11 @@ fn seen(answer: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
     (answer.status, headers, body)
 }
 
+fn header_of(project: &str) -> String {
+    let project = project.parse().unwrap_or_else(|_| "none".parse().unwrap());
+    Digest::of(&entry::header_object(&project)).to_string()
+}
+
 async fn objects(place: &Place) -> Vec<Object> {
     let keys = ["a1", "b1"].map(|node| place.node_key(node));
     for (project, key) in [("own", &keys[0]), ("foreign", &keys[1]), ("opened", &keys[1])] {
@@ -209,6 +269,8 @@ async fn objects(place: &Place) -> Vec<Object> {
         let path = format!("/projects/{project}/records");
         let answer = place.post(&path, key, "application/json", record(project, "r1")).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{project}");
+        let sealed = place.post(&format!("/projects/{project}/seal"), key, "", "").await;
+        assert_eq!(sealed.status, StatusCode::OK, "{project}");
     }
     let by = Actor::command_line();
     let opened = "opened".parse().unwrap();
@@ -219,6 +281,7 @@ async fn objects(place: &Place) -> Vec<Object> {
         project,
         node,
         key_id,
+        header: header_of(project),
         institution,
         is_open,
     };
@@ -265,11 +328,13 @@ async fn everybody_gets_what_is_promised() {
                     if path.ends_with("/stream") && row.is_some() {
                         continue;
                     }
-                    let answer = place.send(request.body(Body::empty()).unwrap()).await;
+                    let answer = place.send(with_form(&place, path, request)).await;
                     calls += 1;
                     let expected = match row {
                         None => Some(StatusCode::METHOD_NOT_ALLOWED),
-                        Some((_, _, roles, about)) => promised(roles, *about, somebody, object),
+                        Some((_, _, roles, about)) => {
+                            as_page(path, asked, promised(roles, *about, somebody, object))
+                        }
                     };
                     let refused = [401, 403, 404, 405, 500, 501].contains(&answer.status.as_u16());
                     let fits = match expected {
@@ -313,13 +378,39 @@ async fn what_is_foreign_looks_like_what_is_missing() {
                     Some(key) => request.header("x-api-key", key),
                     None => request,
                 };
-                answers.push(seen(&place.send(request.body(Body::empty()).unwrap()).await));
+                let answer = place.send(request.body(Body::empty()).unwrap()).await;
+                answers.push(seen(&answer, object));
             }
             assert_eq!(answers[0], answers[1], "{} {method} {path}", somebody.name);
             compared += 1;
         }
     }
     assert!(compared > 150, "{compared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_can_be_open_without_its_content() {
+    let place = Place::new();
+    objects(&place).await;
+    let project = "foreign".parse().unwrap();
+    let by = Actor::command_line();
+    place.app.registry.open_project(&by, &project, Opening::Ledger).unwrap();
+    for (path, status) in [
+        ("/tlog/foreign/checkpoint", StatusCode::OK),
+        ("/tlog/foreign/tile/0/000.p/3", StatusCode::OK),
+        ("/tlog/foreign/tile/entries/000.p/3", StatusCode::OK),
+        ("/projects/foreign/consistency?from=1", StatusCode::OK),
+        ("/projects/foreign/records", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign/proof?index=1", StatusCode::UNAUTHORIZED),
+        ("/projects/foreign/entries", StatusCode::UNAUTHORIZED),
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(place.send(request).await.status, status, "{path}");
+    }
+    let header = format!("/tlog/foreign/objects/{}", header_of("foreign"));
+    let request = Request::get(header).body(Body::empty()).unwrap();
+    assert_eq!(place.send(request).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,5 +2,6 @@
 
 mod authorisation;
 mod place;
+mod proofs;
 mod records;
 mod registry;

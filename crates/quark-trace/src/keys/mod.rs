@@ -15,8 +15,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::file::folder;
 
 mod begun;
+#[cfg(feature = "http")]
+mod pins;
 mod tips;
 
+#[cfg(feature = "http")]
+pub(crate) use pins::{Pin, Pins};
 pub(crate) use tips::Tip;
 
 const KEY_FILE: &str = "log.key";

@@ -14,6 +14,8 @@ mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod file;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod memory;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod narrow;
@@ -23,11 +25,15 @@ pub mod postgres;
 mod rows;
 mod schemas;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sieve;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod spans;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 pub use file::FileStore;
+#[cfg(feature = "http")]
+pub use http::HttpStore;
 pub use memory::MemoryStore;
 pub use open::{OpenOptions, Password, is_url, open};
 #[cfg(feature = "postgres")]

@@ -1,6 +1,7 @@
 //! From a URL to a store: the one place that names all stores.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{FileStore, Store};
@@ -22,6 +23,10 @@ pub struct OpenOptions {
     pub forked: bool,
     /// For a server, where the URL names none.
     pub password: Option<Password>,
+    /// The key that a server of ours asks for.
+    pub api_key: Option<Password>,
+    /// The folder that keeps which checkpoints of servers were seen last.
+    pub pins: Option<PathBuf>,
 }
 
 /// A password, which `Debug` does not show.
@@ -59,6 +64,7 @@ pub fn is_url(word: &str) -> bool {
 /// | `file:traces/`, `traces/`, `/data/traces` | a folder of files |
 /// | `sqlite:traces.db`, `sqlite:/data/traces.db` | a file of SQLite (feature `sqlite`) |
 /// | `postgres://user@host/database` | a PostgreSQL database (feature `postgres`) |
+/// | `https://trace.example.org` | a server of ours (feature `http`) |
 ///
 /// Nothing is made, written or connected to before the first call that needs it.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
@@ -70,6 +76,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
         Some("sqlite") => Ok(Arc::new(sqlite(rest, options)?)),
         #[cfg(feature = "postgres")]
         Some("postgres" | "postgresql") => Ok(Arc::new(postgres(url, options)?)),
+        #[cfg(feature = "http")]
+        Some("http" | "https") => Ok(Arc::new(http(url, options)?)),
         Some(other) => {
             // The rest may hold a password.
             let message = format!("there is no store called {other:?}; {KNOWN}");
@@ -79,8 +87,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>> {
 }
 
 /// What to give instead of a URL that names no store.
-const KNOWN: &str = "give a folder such as traces/, or a database such as sqlite:traces.db or \
-                     postgres://user@host/database";
+const KNOWN: &str = "give a folder such as traces/, a database such as sqlite:traces.db or \
+                     postgres://user@host/database, or a server such as https://host";
 
 #[cfg(feature = "sqlite")]
 fn sqlite(path: &str, options: OpenOptions) -> Result<super::SqliteStore> {
@@ -109,6 +117,13 @@ fn postgres(url: &str, options: OpenOptions) -> Result<super::PostgresStore> {
         store = store.with_keys(keys);
     }
     Ok(if options.read_only { store.read_only() } else { store })
+}
+
+#[cfg(feature = "http")]
+fn http(url: &str, options: OpenOptions) -> Result<super::HttpStore> {
+    let (api_key, pins, read_only) = (options.api_key, options.pins, options.read_only);
+    let given = super::http::HttpOptions { api_key, pins, read_only, ..Default::default() };
+    super::HttpStore::new(url, given)
 }
 
 /// The scheme in lower case, and what follows it; a plain path has none.

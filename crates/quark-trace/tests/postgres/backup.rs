@@ -8,8 +8,8 @@ use quark_trace::verify::{Code, Policy, verify};
 use crate::server::Schema;
 use crate::sharing::append;
 
-const TABLES: [&str; 6] =
-    ["qt_log", "qt_entry", "qt_object", "qt_tile", "qt_checkpoint", "qt_number"];
+const TABLES: [&str; 7] =
+    ["qt_log", "qt_entry", "qt_object", "qt_tile", "qt_checkpoint", "qt_id", "qt_number"];
 
 #[test]
 fn an_old_backup_is_sound_in_itself_and_gets_no_second_history() {

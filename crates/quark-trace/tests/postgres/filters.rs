@@ -1,5 +1,5 @@
 //! Stages, times, record ids and numbers are found by an index, and `indexed` says how far the last
-//! of them goes.
+//! of them goes: rows of 256 entries that are full.
 
 use std::ops::ControlFlow;
 
@@ -13,6 +13,9 @@ use quark_trace::verify::{Policy, verify};
 use crate::server::Schema;
 
 const RECORDS: usize = 12_000;
+/// Entries in full rows, and records behind them.
+const IN_ROWS: i64 = 46 * 256;
+const REST: u64 = RECORDS as u64 + 1 - IN_ROWS as u64;
 
 fn fill(store: &PostgresStore, project: &ProjectId) {
     for batch in 0..RECORDS / 1000 {
@@ -47,12 +50,12 @@ fn filters_use_an_index() {
     let mut client = schema.client();
     assert_eq!(indexed(&mut client), 0, "appending leaves the numbers for later");
     store.flush().unwrap();
-    assert_eq!(indexed(&mut client), 10_000, "flushing takes a part of them");
+    assert!((1..=IN_ROWS).contains(&indexed(&mut client)), "flushing takes them up");
     assert!(!verify(&store, &project, &Policy::default()).unwrap().is_tampered());
     store.index(&project).unwrap();
-    assert_eq!(indexed(&mut client), RECORDS as i64 + 1);
+    assert_eq!(indexed(&mut client), IN_ROWS);
     assert!(!verify(&store, &project, &Policy::default()).unwrap().is_tampered());
-    client.batch_execute("ANALYZE qt_entry, qt_number").unwrap();
+    client.batch_execute("ANALYZE qt_entry").unwrap();
     let log = "(SELECT log_id FROM qt_log)";
     for (filter, index, count) in [
         ("qt_entry WHERE log_id = # AND stage = 'rare' AND idx >= 0", "qt_entry_stage", 120),
@@ -61,9 +64,6 @@ fn filters_use_an_index() {
             "qt_entry_time",
             17,
         ),
-        ("qt_entry WHERE log_id = # AND record_key = sha256('r3-77')", "qt_entry_record", 1),
-        ("qt_number WHERE log_id = # AND path = 'loss' AND value < 0.05", "qt_number_value", 50),
-        ("qt_number WHERE log_id = # AND path = 'deep.n' AND value = 7", "qt_number_value", 12),
     ] {
         let id: i64 = client.query_one(&format!("SELECT {log}"), &[]).unwrap().get(0);
         let filter = filter.replace('#', &id.to_string());
@@ -89,7 +89,9 @@ fn handles_that_take_up_numbers_at_once_do_it_once() {
     });
     let mut client = schema.client();
     let row = client.query_one("SELECT count(*) FROM qt_number", &[]).unwrap();
-    assert_eq!(row.get::<_, i64>(0), 2 * RECORDS as i64);
+    assert_eq!(row.get::<_, i64>(0), 2 * IN_ROWS / 256);
+    let row = client.query_one("SELECT count(*), min(length(keys)) FROM qt_id", &[]).unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (IN_ROWS / 256, 2048));
     assert!(!verify(&schema.open(), &project, &Policy::default()).unwrap().is_tampered());
 }
 
@@ -133,7 +135,10 @@ fn few_records_are_read() {
         ("index > 11990", 10),
         ("stage = 'none'", 0),
     ] {
-        assert_eq!(passed(&store, &Filter::parse(text).unwrap()), rows, "{text}");
+        let found = passed(&store, &Filter::parse(text).unwrap());
+        // The last records have numbers that are in no row yet.
+        let most = if text.contains("payload") { rows + REST } else { rows };
+        assert!((rows..=most).contains(&found), "{text}: {found}");
     }
     for text in ["stage != 'rare'", "payload.loss ~ '7'", "payload.loss IS NULL"] {
         let all = RECORDS as u64;
@@ -156,14 +161,15 @@ fn every_lookup_uses_an_index() {
         client.batch_execute(if analyzed { "ANALYZE" } else { settings }).unwrap();
         for statement in PostgresStore::statements() {
             let (index, values) = match statement {
+                text if text.contains("EXCEPT") => continue,
+                text if text.starts_with("SELECT n, keys") => ("qt_id_pkey", "1, 2, 3"),
+                text if text.starts_with("SELECT n, path") => ("qt_number_pkey", "1, 2, 3"),
+                text if text.starts_with("SELECT n, numbers") => ("qt_number_path", "1, 'a', 1, 2"),
                 text if !text.starts_with("SELECT idx FROM") => continue,
-                text if text.contains("record_key") => ("qt_entry_record", "1, '{}', 9"),
+                text if text.contains("record_key") => ("qt_entry_pkey", "1, 9, '{}'"),
                 text if text.contains("stage = ANY") => ("qt_entry_stage", "1, '{}', 9"),
                 text if text.contains("stage IS") => ("qt_entry_stage", "1, 9"),
-                text if text.contains("at_us >=") => ("qt_entry_time", "1, 1, 2, 9"),
-                text if text.contains("value >=") => ("qt_number_value", "1, 'a', 1, 2, 9"),
-                text if text.contains("value = ANY") => ("qt_number_value", "1, 'a', '{}', 9"),
-                _ => ("qt_number_value", "1, 9"),
+                _ => ("qt_entry_time", "1, 1, 2, 9"),
             };
             client.batch_execute(&format!("PREPARE looked_up AS {statement}")).unwrap();
             let plan = client.query(&format!("EXPLAIN EXECUTE looked_up({values})"), &[]).unwrap();
@@ -183,7 +189,9 @@ fn nothing_in_a_filter_is_sql() {
     let project = "demo".parse().unwrap();
     let store = schema.open();
     let attempts = ["'; DROP TABLE qt_log; --", "' OR 1=1 --", "$1", "{a,b}", "\\x00", "E'\\n'"];
-    for attempt in attempts {
+    // So many that all are in full rows.
+    let others: Vec<String> = (attempts.len()..511).map(|n| n.to_string()).collect();
+    for attempt in attempts.into_iter().chain(others.iter().map(String::as_str)) {
         let name = attempt.replace('\\', "\\\\");
         let line = format!(
             "{{\"record_id\": \"{name}\", \"project_id\": \"demo\", \"stage\": \"{name}\", \

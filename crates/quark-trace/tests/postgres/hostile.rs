@@ -90,8 +90,15 @@ fn columns_of_another_kind_are_told_in_words() {
         "ALTER TABLE qt_checkpoint ALTER size TYPE text",
         "ALTER TABLE qt_object ALTER bytes TYPE text USING encode(bytes, 'hex')",
         "ALTER TABLE qt_object ALTER erased_by TYPE text",
-        "ALTER TABLE qt_number ALTER value TYPE text",
-        "ALTER TABLE qt_number ALTER value DROP NOT NULL; UPDATE qt_number SET value = NULL",
+        "ALTER TABLE qt_log ALTER identified TYPE text",
+        "INSERT INTO qt_number SELECT log_id, 0, 'a', 1, 1, '' FROM qt_log; \
+         ALTER TABLE qt_number ALTER least TYPE text",
+        "ALTER TABLE qt_number ALTER numbers DROP NOT NULL; \
+         INSERT INTO qt_number SELECT log_id, 0, 'a', 1, 1, NULL FROM qt_log",
+        "ALTER TABLE qt_id ALTER keys DROP NOT NULL; \
+         INSERT INTO qt_id SELECT log_id, 0, NULL FROM qt_log; UPDATE qt_log SET identified = 256",
+        "INSERT INTO qt_id SELECT log_id, 0, 'abc' FROM qt_log; \
+         ALTER TABLE qt_id ALTER keys TYPE text USING ''",
         "ALTER TABLE qt_migration ALTER name DROP NOT NULL; UPDATE qt_migration SET name = NULL",
         "ALTER TABLE qt_migration ALTER version TYPE text",
         "ALTER TABLE qt_log ALTER verifier_keys TYPE bytea USING ''",

@@ -7,6 +7,7 @@ mod faults;
 mod filters;
 mod fork;
 mod hostile;
+mod older;
 mod protection;
 mod schema;
 mod server;

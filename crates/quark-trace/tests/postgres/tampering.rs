@@ -184,9 +184,10 @@ fn tiles_of_a_longer_log() {
     let schema = Schema::new();
     let project = fill(&schema, 300);
     let changes = tamper(&schema, &project, |table, at| {
-        table == "qt_tile" || (table == "qt_entry" && at == 255)
+        let is_row = ["qt_tile", "qt_id", "qt_number", "qt_log"].contains(&table);
+        is_row || (["qt_entry", "qt_object"].contains(&table) && at == 255)
     });
-    assert!(changes > 15, "only {changes} changes were tried");
+    assert!(changes > 45, "only {changes} changes were tried");
 }
 
 #[test]
@@ -206,8 +207,14 @@ fn rows_that_were_added() {
             "DELETE FROM qt_entry WHERE idx = 7000",
         ),
         (
-            "INSERT INTO qt_object SELECT log_id, '\\x01', bytes, NULL FROM qt_object LIMIT 1",
-            "DELETE FROM qt_object WHERE sha256 = '\\x01'",
+            "INSERT INTO qt_object SELECT log_id, 7000, bytes, NULL FROM qt_object LIMIT 1",
+            "DELETE FROM qt_object WHERE idx = 7000",
+        ),
+        ("INSERT INTO qt_id SELECT log_id, 0, '' FROM qt_log", "DELETE FROM qt_id"),
+        ("INSERT INTO qt_id SELECT log_id, -1, '' FROM qt_log", "DELETE FROM qt_id"),
+        (
+            "INSERT INTO qt_number SELECT log_id, 7, 'loss', 1, 1, '' FROM qt_log",
+            "DELETE FROM qt_number",
         ),
         ("INSERT INTO qt_tile SELECT log_id, 0, 0, '' FROM qt_log", "DELETE FROM qt_tile"),
         (

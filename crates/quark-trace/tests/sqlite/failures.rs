@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use quark_trace::core::ledger::Kind;
+use quark_trace::core::ledger::{Digest, Kind};
 use quark_trace::store::{Commit, Durability, NewEntry, SqliteStore, Store};
 use quark_trace::verify::{Policy, verify};
 use quark_trace::{ErrorKind, Outcome};
@@ -169,10 +169,10 @@ fn before_a_fork_every_connection_is_closed() {
     assert_eq!(ledger(&store).len(), 3);
 }
 
-/// Others get their turns while the index of a long log is made for a record whose id was chosen.
+/// Ids of which the index knows nothing, or something else, are read in the records.
 #[test]
-fn an_index_that_is_far_behind_is_made_in_parts() {
-    const RECORDS: usize = 8000;
+fn ids_without_an_index_are_found() {
+    const RECORDS: usize = 3000;
     let folder = Folder::new();
     let store = folder.open();
     let lines: Vec<Vec<u8>> = (0..RECORDS).map(|n| record(&format!("plain-{n}"))).collect();
@@ -181,22 +181,47 @@ fn an_index_that_is_far_behind_is_made_in_parts() {
     store.append(&project(), &commit).unwrap();
     store.close().unwrap();
     drop(store);
-    let undo = "DELETE FROM qt_record; DELETE FROM qt_number; UPDATE qt_log SET indexed = 0";
     let other = folder.connect();
-    other.execute_batch(undo).unwrap();
-    let indexed =
-        || -> i64 { other.query_row("SELECT indexed FROM qt_log", [], |row| row.get(0)).unwrap() };
-    let store = folder.open();
-    let seen = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| append(&store, "plain-7").unwrap());
-        let mut seen = std::collections::BTreeSet::new();
-        while !writer.is_finished() {
-            seen.insert(indexed());
+    let identified = || -> i64 {
+        other.query_row("SELECT identified FROM qt_log", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(identified(), 2816, "full rows of those that chose no id");
+    for undo in [
+        "DELETE FROM qt_id; UPDATE qt_log SET identified = 0",
+        "DELETE FROM qt_id WHERE n > 4; UPDATE qt_log SET identified = 1280",
+        "DELETE FROM qt_id WHERE n IN (0, 3, 10)",
+        "UPDATE qt_id SET keys = x'00' WHERE n = 0",
+    ] {
+        other.execute_batch(undo).unwrap();
+        let store = folder.open();
+        let size = store.head(&project()).unwrap().unwrap().range.size();
+        for n in [7, 1000, 2999] {
+            assert_eq!(append(&store, &format!("plain-{n}")).unwrap(), size, "{undo}: is there");
         }
-        assert_eq!(writer.join().unwrap(), RECORDS as u64 + 1, "it is there");
-        seen
-    });
-    assert!(seen.iter().any(|at| (1..RECORDS as i64).contains(at)), "{seen:?}");
+        assert_eq!(append(&store, undo).unwrap(), size + 1, "{undo}");
+        assert_eq!(append(&store, undo).unwrap(), size + 1, "{undo}");
+    }
+    assert_eq!(identified(), 2816, "and its rows are written again");
+}
+
+/// A key is eight bytes of a digest: another record may have it, or somebody may have put it there.
+#[test]
+fn a_key_alone_is_no_id() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let lines: Vec<Vec<u8>> = (0..600).map(|n| record(&format!("plain-{n}"))).collect();
+    let entries: Vec<_> = lines.iter().map(|line| NewEntry::new(Kind::Record, line)).collect();
+    let commit = Commit { entries: &entries, expected: None, durability: Durability::Os };
+    store.append(&project(), &commit).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let key = format!("{:.16}", Digest::of(b"another").to_string());
+    let forge = format!("UPDATE qt_id SET keys = x'{}' WHERE n = 1", key.repeat(256));
+    folder.connect().execute_batch(&forge).unwrap();
+    let store = folder.open();
+    assert_eq!(append(&store, "another").unwrap(), 602, "no record has it");
+    assert_eq!(append(&store, "another").unwrap(), 602);
+    assert_eq!(append(&store, "plain-7").unwrap(), 602);
 }
 
 #[test]

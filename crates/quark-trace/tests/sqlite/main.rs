@@ -4,5 +4,6 @@ mod conformance;
 mod failures;
 mod filters;
 mod folder;
+mod older;
 mod schema;
 mod tampering;

@@ -24,8 +24,9 @@ fn filters_use_an_index() {
     let mut filters = 0;
     for statement in SqliteStore::statements() {
         let index = match statement {
-            text if text.contains("record_key = ?2") => {
-                "INDEX qt_record_key (log_id=? AND record_key=?)"
+            text if text.contains("record_key = ?3") => "PRIMARY KEY (log_id=? AND idx>?)",
+            text if text.contains("keys FROM qt_id") => {
+                "sqlite_autoindex_qt_id_1 (log_id=? AND n>? AND n<?)"
             }
             text if text.contains("stage = ?2") || text.contains("stage IS NULL") => {
                 "INDEX qt_record_stage (log_id=? AND stage=?)"

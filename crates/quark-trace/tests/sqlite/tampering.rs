@@ -156,7 +156,7 @@ fn every_column_of_every_table() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 10);
     drop(connection);
     let (mut updates, mut deletes) = (0, 0);
     for table in tables {
@@ -263,7 +263,13 @@ fn what_is_added_or_moved() {
         "DROP TABLE qt_number".to_owned(),
         "DROP INDEX qt_record_time".to_owned(),
         "CREATE INDEX mine ON qt_entry (kind)".to_owned(),
+        format!("INSERT INTO qt_id VALUES ({log}, 1, x'00')"),
+        format!("INSERT INTO qt_id VALUES ({log}, -1, x'00')"),
+        format!("DELETE FROM qt_id WHERE log_id = {log}"),
+        format!("UPDATE qt_id SET keys = zeroblob(2048) WHERE log_id = {log}"),
+        "DROP TABLE qt_id".to_owned(),
         "PRAGMA user_version = 0".to_owned(),
+        "PRAGMA user_version = 1".to_owned(),
         "PRAGMA application_id = 0".to_owned(),
     ] {
         sealed.folder.connect().execute_batch(&change).unwrap();

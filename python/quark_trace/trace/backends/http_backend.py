@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import socket
-import ssl
-from typing import Any
-from urllib.parse import quote, urlsplit
+import warnings
+import weakref
+from atexit import register as _at_exit
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from quark_trace._core import record_from_line, record_line
+from quark_trace._core import Client, Store
 from quark_trace.exceptions import (
     BackendError,
     BackendReadError,
@@ -20,15 +19,49 @@ from quark_trace.exceptions import (
     NodeAuthenticationError,
     NodeScopeError,
     NodeVerificationError,
+    QuarkLensError,
 )
 from quark_trace.fact_sheet.fact_sheet import FactSheet
 from quark_trace.trace.backends.base import StorageBackend
+from quark_trace.trace.backends.ledger_backend import _key_folder
 from quark_trace.trace.record import TraceRecord
 
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 30.0
-_RECORD_KEYS = ("record_id", "project_id", "stage", "timestamp")
-_ANSWER_LIMIT = 256 * 1024 * 1024
+if TYPE_CHECKING:
+    from typing import Self
+
+    from quark_trace._core import Log
+
+_open: weakref.WeakSet[HttpBackend] = weakref.WeakSet()
+
+_NOTICES = {
+    "spooling": "the server cannot be reached, so records wait on this machine: {reason}",
+    "held": "the server takes no records of project '{project}', which wait here: {reason}",
+    "refused": "the server refused a record of project '{project}' for good; it is kept in the "
+    "spool, and a record of stage 'delivery_gap' tells of it: {reason}",
+    "dropping": "records of project '{project}' are left out, and a record of stage "
+    "'delivery_gap' is going to tell of them: {reason}",
+}
+
+
+class DeliveryWarning(UserWarning):
+    """Records wait on this machine, or will never reach the server."""
+
+
+class DeliveryStatus(TypedDict):
+    """What is left to be delivered."""
+
+    waiting: int
+    """Records that wait for the server."""
+    waiting_bytes: int
+    """Their size."""
+    refused: int
+    """Records that the server refused for good; they are kept in the spool."""
+    dropped: int
+    """Records that were left out because the spool was full."""
+    untold: int
+    """Those of them that no record of stage ``delivery_gap`` tells of yet."""
+    reason: str | None
+    """Why the server took nothing the last time, while records wait."""
 
 
 class _SettingsError(BackendError, ValueError):
@@ -54,43 +87,29 @@ class _Secret:
         raise TypeError("a key is not pickled; set QUARK_TRACE_API_KEY where it is needed")
 
 
-class _Answer:
-    """Status and body of an answer."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self.status = status
-        self.body = body
-
-    def json(self) -> Any:
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise _TransportError(f"the answer ({self.status}) is no JSON: {error}") from error
-
-    def reason(self) -> str:
-        """The status, and what a server of ours says about it."""
-        detail: Any = None
-        try:
-            detail = json.loads(self.body[:4096]).get("detail")
-        except (ValueError, AttributeError, RecursionError):
-            pass
-        shown = f": {str(detail)[:200]!r}" if detail else ""
-        phrase = http.client.responses.get(self.status, "")
-        return f"the server answered {self.status} {phrase}{shown}"
-
-
-class _TransportError(Exception):
-    """No usable answer came."""
-
-
 class HttpBackend(StorageBackend):
     """Keeps records and fact sheets on a server.
 
     What is not given is taken from ``QUARK_TRACE_SERVER_URL``, ``QUARK_TRACE_NODE_ID`` and
-    ``QUARK_TRACE_API_KEY`` when the backend is made. The node is verified at once.
+    ``QUARK_TRACE_API_KEY`` when the backend is made. The node is verified at once; while the server
+    cannot be reached, it is verified as soon as it can be.
 
-    :raises ValueError: a setting is missing, or the URL is not acceptable.
-    :raises NodeVerificationError: the server cannot be reached or does not know the node.
+    :param delivery: when a record counts as saved. ``"strict"``: when the server has it.
+        ``"auto"``: when the server has it, or, while it cannot be reached, the spool of this
+        machine. ``"background"``: when the spool has it; no call waits for the server.
+    :param spool: the folder of the spool; ``QUARK_TRACE_SPOOL``, or one in the user's state folder,
+        unless given.
+    :param deadline: how many seconds a call may take; ``connect_timeout`` and ``read_timeout`` are
+        parts of it.
+    :param on_full: ``"raise"``, or ``"drop"`` to leave out records that the spool has no room for.
+    :param spool_limit: most bytes that wait in the spool.
+    :param drain: how many seconds ``close`` and the end of the program wait for the server.
+    :param allow_plain: whether the key may cross a network over plain ``http:``.
+    :param proxy: a proxy, such as ``http://proxy.example.org:8080``; no variable is looked for.
+    :param roots: a file of root certificates (PEM), instead of those of the system.
+    :raises ValueError: a setting is missing, or is not acceptable.
+    :raises NodeVerificationError: the server does not know the node, or, with ``"strict"``, cannot be
+        reached.
     :raises NodeAuthenticationError: the server does not accept the key.
     """
 
@@ -99,6 +118,18 @@ class HttpBackend(StorageBackend):
         base_url: str | None = None,
         node_id: str | None = None,
         api_key: str | None = None,
+        *,
+        delivery: str = "auto",
+        spool: str | os.PathLike[str] | None = None,
+        deadline: float = 60.0,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        on_full: str = "raise",
+        spool_limit: int = 1 << 30,
+        drain: float = 5.0,
+        allow_plain: bool = False,
+        proxy: str | None = None,
+        roots: str | os.PathLike[str] | None = None,
     ) -> None:
         url = base_url or os.environ.get("QUARK_TRACE_SERVER_URL")
         node = node_id or os.environ.get("QUARK_TRACE_NODE_ID")
@@ -111,12 +142,36 @@ class HttpBackend(StorageBackend):
             )
         self.server_url = url.rstrip("/")
         self.node_id = node
+        self.delivery = delivery
         self._key = _Secret(_checked_key(key))
-        self._parts = _checked_url(self.server_url)
-        self._connection: http.client.HTTPConnection | None = None
-        self._process = os.getpid()
+        self._pins = _pin_folder()
+        self._options: dict[str, Any] = {
+            "delivery": delivery,
+            "spool": os.path.abspath(_spool_folder() if spool is None else spool),
+            "deadline": deadline,
+            "connect_timeout": connect_timeout,
+            "read_timeout": read_timeout,
+            "on_full": on_full,
+            "spool_limit": spool_limit,
+            "drain": drain,
+            "allow_plain": allow_plain,
+            "proxy": proxy,
+            "roots": None if roots is None else os.path.abspath(roots),
+        }
+        self._client = Client(
+            self.server_url,
+            node,
+            key,
+            pins=self._pins,
+            limit=spool_limit,
+            **{name: value for name, value in self._options.items() if name != "spool_limit"},
+        )
+        self._store: Store | None = None
+        self._logs: dict[str, Log] = {}
+        self._current: bool | None = None
         self.institution_id: str = ""
         self._verify_node()
+        _open.add(self)
 
     @property
     def api_key(self) -> str:
@@ -124,46 +179,44 @@ class HttpBackend(StorageBackend):
         return self._key.reveal()
 
     def save(self, record: TraceRecord) -> None:
-        """Store a record; the server has it when this returns."""
+        """Store a record, or let it wait in the spool, as ``delivery`` says."""
         self._check_scope()
-        path = f"/projects/{_segment(str(record.project_id))}/records"
         if not isinstance(record, TraceRecord):
             record = TraceRecord.from_json(record.to_json())
-        self._write(path, record_line(record), str(record.project_id))
+        try:
+            delivered = self._client.save(record)
+        finally:
+            self._tell()
+        if delivered == "stored" and not self.institution_id:
+            self._verify_node()
 
     def load_all(self, project_id: str) -> list[TraceRecord]:
-        """Read all records of a project."""
-        answer = self._read(f"/projects/{_segment(project_id)}/records")
-        if answer.status != 200:
-            raise BackendReadError(answer.reason())
-        rows = self._parsed(answer)
-        if not isinstance(rows, list):
-            raise BackendReadError("the server did not answer with a list of records")
-        records = []
-        for row in rows:
-            if not isinstance(row, dict) or row.get("project_id") != project_id:
-                raise BackendReadError("the server answered with a record of another project")
-            missing = [name for name in _RECORD_KEYS if name not in row]
-            if missing:
-                raise BackendReadError(f"the server answered with a record without {missing[0]!r}")
-            records.append(record_from_line(json.dumps(row).encode("ascii")))
-        return records
+        """Read all records of a project that the server has."""
+        return self._client.records(_text(project_id))
 
     def save_fact_sheet(self, fact_sheet: FactSheet) -> None:
-        """Store the first fact sheet of a project."""
+        """Store the first fact sheet of a project; the server must be there."""
+        if not self.institution_id:
+            self._verify_node(required=True)
         self._check_scope(fact_sheet.institution_id)
         sheet = json.loads(fact_sheet._document())
         document = json.dumps({**sheet, "institution": self.institution_id}).encode("ascii")
-        self._write("/projects/", document, fact_sheet.project_id)
+        try:
+            self._client.begin(fact_sheet.project_id, document)
+        except BackendWriteError as error:
+            if error.kind == "already_exists":
+                raise FactSheetAlreadyExistsError(fact_sheet.project_id) from error
+            raise
 
     def load_fact_sheet(self, project_id: str) -> FactSheet:
         """Read the current fact sheet of a project."""
-        answer = self._read(f"/projects/{_segment(project_id)}")
-        if answer.status == 404:
+        document = self._client.sheet(_text(project_id))
+        if document is None:
             raise FactSheetNotFoundError(project_id)
-        if answer.status != 200:
-            raise BackendReadError(answer.reason())
-        data = self._parsed(answer)
+        try:
+            data = json.loads(document)
+        except (ValueError, RecursionError) as error:
+            raise BackendReadError(f"the server's fact sheet is no JSON: {error}") from error
         if not isinstance(data, dict) or data.get("project_id") != project_id:
             raise BackendReadError("the server answered with the fact sheet of another project")
         try:
@@ -171,148 +224,122 @@ class HttpBackend(StorageBackend):
         except (KeyError, TypeError, ValueError) as error:
             raise BackendReadError(f"the server's fact sheet cannot be read: {error!r}") from error
 
+    def projects(self) -> list[str]:
+        """The ids of the projects that the key may read."""
+        return self._native_store().projects()
+
+    def flush(self, timeout: float = 30.0) -> DeliveryStatus:  # type: ignore[override]
+        """Wait until nothing waits for the server, but no longer than so many seconds.
+
+        :returns: what is left.
+        """
+        status: DeliveryStatus = self._client.flush(timeout)  # type: ignore[assignment]
+        self._tell()
+        return status
+
+    def delivery_status(self) -> DeliveryStatus:
+        """What waits now, without waiting for it."""
+        status: DeliveryStatus = self._client.status()  # type: ignore[assignment]
+        return status
+
     def close(self) -> None:
-        """Close the connection; the next call opens another."""
-        if self._connection is not None and self._process == os.getpid():
-            self._connection.close()
-        self._connection = None
+        """Wait ``drain`` seconds for the server at most; what is left is there for the next process."""
+        self._client.close()
+        self._tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def _native_store(self) -> Store:
+        if self._store is None:
+            key = self._key.reveal()
+            self._store = Store(self.server_url, api_key=key, pins=self._pins)
+        return self._store
+
+    def _native_log(self, project_id: str) -> Log:
+        """The log as a ledger: what is read of it is held to its checkpoints."""
+        log = self._logs.get(project_id)
+        if log is None:
+            log = self._logs[project_id] = self._native_store().log(_text(project_id))
+        return log
+
+    def _searches(self) -> bool:
+        """Whether the server has the whole API, and not only the calls of 0.1.0."""
+        if self._current is None:
+            self._current = self._client.is_current()
+        return self._current
 
     def _check_scope(self, resource_institution_id: str | None = None) -> None:
-        if not self.institution_id:
+        if not self.institution_id and self.delivery == "strict":
             raise NodeScopeError(
                 "Node has no institution scope — pre-flight verification may not have completed."
             )
-        if resource_institution_id not in (None, self.institution_id):
+        if self.institution_id and resource_institution_id not in (None, self.institution_id):
             raise NodeScopeError(
                 f"Node is scoped to institution '{self.institution_id}' "
                 f"but resource belongs to '{resource_institution_id}'."
             )
 
-    def _verify_node(self) -> None:
+    def _verify_node(self, *, required: bool = False) -> None:
+        """Ask the registry about the node, now or as soon as the server is there."""
         try:
-            answer = self._request("GET", f"/registry/nodes/{_segment(self.node_id)}")
-        except (OSError, http.client.HTTPException, _TransportError) as error:
-            raise NodeVerificationError(
-                f"Could not connect to server at {self.server_url}"
-            ) from error
-        if answer.status == 401:
-            raise NodeAuthenticationError("Invalid or inactive node credentials")
-        if answer.status == 404:
-            raise NodeVerificationError(f"Node '{self.node_id}' not found in registry")
-        if answer.status != 200:
-            raise NodeVerificationError(f"Unexpected response from registry: {answer.status}")
-        try:
-            data = answer.json()
-        except _TransportError as error:
-            raise NodeVerificationError(f"Unexpected response from registry: {error}") from error
-        if not isinstance(data, dict) or data.get("status") != "active":
+            active, institution = self._client.node(self.node_id)
+        except QuarkLensError as error:
+            raised = self._unverified(error)
+            if raised is None and (required or self.delivery == "strict"):
+                raise NodeVerificationError(
+                    f"Could not connect to server at {self.server_url}"
+                ) from error
+            if raised is not None:
+                raise raised from error
+            message = f"the node could not be verified yet, and records wait here: {error}"
+            warnings.warn(message, DeliveryWarning, stacklevel=3)
+            return
+        if not active:
             raise NodeVerificationError(f"Node '{self.node_id}' is registered but inactive")
-        institution = data.get("institution_id")
-        if not isinstance(institution, str) or not institution:
+        if not institution:
             raise NodeVerificationError("Unexpected response from registry: no institution_id")
         self.institution_id = institution
 
-    def _write(self, path: str, document: bytes, project_id: str) -> None:
-        try:
-            answer = self._request("POST", path, document)
-        except (OSError, http.client.HTTPException, _TransportError) as error:
-            raised = BackendWriteError(_described(error))
-            refused = isinstance(error, (ConnectionRefusedError, socket.gaierror))
-            raised.outcome = "not_written" if refused else "unknown"
-            raise raised from error
-        if 200 <= answer.status < 300:
-            return
-        if answer.status == 409 and path == "/projects/":
-            raise FactSheetAlreadyExistsError(project_id)
-        raised = _write_error(answer)
-        raised.outcome = "unknown" if answer.status >= 500 else "not_written"
-        raise raised
+    def _unverified(self, error: QuarkLensError) -> QuarkLensError | None:
+        """What a failure of the registry means; ``None`` when the server is not there."""
+        status = getattr(error, "status", None)
+        if status == 401:
+            return NodeAuthenticationError("Invalid or inactive node credentials")
+        if status == 404:
+            return NodeVerificationError(f"Node '{self.node_id}' not found in registry")
+        if error.kind == "unavailable" and (status is None or self.delivery != "strict"):
+            return None
+        told = error if status in (None, 200) else status
+        return NodeVerificationError(f"Unexpected response from registry: {told}")
 
-    def _read(self, path: str) -> _Answer:
-        try:
-            return self._request("GET", path)
-        except (OSError, http.client.HTTPException, _TransportError) as error:
-            raise BackendReadError(_described(error)) from error
-
-    def _parsed(self, answer: _Answer) -> Any:
-        try:
-            return answer.json()
-        except _TransportError as error:
-            raise BackendReadError(str(error)) from error
-
-    def _request(self, method: str, path: str, document: bytes | None = None) -> _Answer:
-        """Send one request on the kept connection; redirects are answers like any other."""
-        headers = {"X-API-Key": self._key.reveal(), "Accept": "application/json"}
-        if document is not None:
-            headers["Content-Type"] = "application/json"
-        reused = self._connection is not None and self._process == os.getpid()
-        connection = self._connect() if not reused else self._connection
-        assert connection is not None
-        try:
-            connection.request(method, self._parts.path + path, body=document, headers=headers)
-            response = connection.getresponse()
-            body = response.read(_ANSWER_LIMIT + 1)
-        except (OSError, http.client.HTTPException):
-            self.close()
-            # A kept connection that the server closed meanwhile; reading again is harmless.
-            if reused and method == "GET":
-                return self._request(method, path, document)
-            raise
-        if len(body) > _ANSWER_LIMIT:
-            self.close()
-            raise _TransportError(f"the answer is larger than {_ANSWER_LIMIT} bytes")
-        return _Answer(response.status, body)
-
-    def _connect(self) -> http.client.HTTPConnection:
-        self._process = os.getpid()
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
-            self._connection = http.client.HTTPSConnection(
-                host, port, timeout=_CONNECT_SECONDS, context=ssl.create_default_context()
-            )
-        else:
-            self._connection = http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
-        self._connection.connect()
-        self._connection.sock.settimeout(_READ_SECONDS)
-        return self._connection
+    def _tell(self) -> None:
+        """Warn about what happened, once about each kind of it."""
+        for kind, project, reason in self._client.notices():
+            message = _NOTICES[kind].format(project=project, reason=reason)
+            warnings.warn(message, DeliveryWarning, stacklevel=4)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"server_url": self.server_url, "node_id": self.node_id}
+        return {"server_url": self.server_url, "node_id": self.node_id, "options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["server_url"], state["node_id"])  # type: ignore[misc]
+        self.__init__(  # type: ignore[misc]
+            state["server_url"], state["node_id"], **state["options"]
+        )
 
     def __repr__(self) -> str:
         return f"HttpBackend(server_url={self.server_url!r}, node_id={self.node_id!r})"
 
 
-class _WriteAuthenticationError(BackendWriteError, NodeAuthenticationError):
-    """The server does not accept the key."""
-
-
-class _WriteScopeError(BackendWriteError, NodeScopeError):
-    """The node may not write this."""
-
-
-def _write_error(answer: _Answer) -> BackendWriteError:
-    if answer.status == 401:
-        return _WriteAuthenticationError(answer.reason())
-    if answer.status == 403:
-        return _WriteScopeError(answer.reason())
-    return BackendWriteError(answer.reason())
-
-
-def _described(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "the server did not answer in time"
-    return str(error) or type(error).__name__
-
-
-def _segment(text: str) -> str:
-    """A part of a path, so that no id can name another path."""
-    if text in {"", ".", ".."}:
-        raise _SettingsError(f"{text!r} cannot be part of a URL")
-    return quote(text, safe="")
+def _text(project_id: Any) -> str:
+    try:
+        str(project_id).encode()
+    except UnicodeEncodeError as error:
+        raise _SettingsError(f"{project_id!r} cannot be part of a URL") from error
+    return str(project_id)
 
 
 def _checked_key(key: str) -> str:
@@ -321,10 +348,29 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _checked_url(url: str) -> Any:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _SettingsError("the server URL must be like https://trace.example.org")
-    if parts.query or parts.fragment or parts.username:
-        raise _SettingsError("the server URL must not hold a user, a query or a fragment")
-    return parts
+def _spool_folder() -> str:
+    """Where records wait, unless it is said."""
+    given = os.environ.get("QUARK_TRACE_SPOOL")
+    if given:
+        return given
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "quark-trace", "spool")
+
+
+def _pin_folder() -> str | None:
+    keys = _key_folder()
+    return os.path.join(keys, "pins") if keys else None
+
+
+@_at_exit
+def _close_all() -> None:
+    """Wait a little for the server when the program ends; what is left is in the spool."""
+    for backend in list(_open):
+        try:
+            backend.close()
+        except Exception:  # noqa: BLE001, S110
+            # Nobody is left to tell at exit; the next process ships what waits.
+            pass

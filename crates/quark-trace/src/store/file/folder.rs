@@ -161,6 +161,12 @@ pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     private().read(true).append(true).create(true).open(path).map_err(explain_link).and_then(plain)
 }
 
+/// Opens a file that is there for reading and writing.
+#[cfg(feature = "http")]
+pub(crate) fn open_there(path: &Path) -> io::Result<File> {
+    private().read(true).write(true).open(path).map_err(explain_link).and_then(plain)
+}
+
 /// Opens for writing anywhere in the file, and makes it when it is missing.
 pub(crate) fn open_write(path: &Path) -> io::Result<File> {
     private().write(true).create(true).open(path).map_err(explain_link).and_then(plain)

@@ -8,19 +8,20 @@ use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Checkpoint, Digest, Entry, Note, Origin, VerifierKey};
 
-use super::columns::{Columns, log_id};
+use super::check_blocks::Expected;
+use super::check_columns::{columns, derived};
+use super::columns::{NO_KEY, log_id, short};
 use super::connection::{Connection, Value};
-use super::edge::{Edge, Tile};
+use super::edge::{Edge, Tile, WIDTH};
 use super::fault::{Fault, Moment};
 use super::head::{Found, LogRow};
 use super::migrations::Schema;
-use super::numbers::Expected;
 use super::row::value;
 use super::scan::StoredEntry;
 use super::statements as sql;
 use crate::store::Row;
 
-type Sink<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
 
 /// Goes along with a scan of the whole log.
 #[derive(Debug)]
@@ -35,8 +36,8 @@ pub(super) struct Check {
     /// Digests of the tiles that the entries make.
     tiles: BTreeMap<(i64, i64), Digest>,
     checkpoints: Vec<Stored>,
-    /// Numbers of the entries that came since the last look at the table.
-    numbers: Expected,
+    /// Rows of numbers and ids that the entries should have.
+    blocks: Expected,
     /// Findings about the log, told at its end.
     found: Vec<String>,
 }
@@ -51,6 +52,8 @@ struct Stored {
 
 impl Check {
     pub fn new(project: &ProjectId, log: LogRow, schema: Schema) -> Self {
+        let found = log.found.as_ref();
+        let (indexed, identified) = found.map_or((0, 0), |found| (found.indexed, found.identified));
         Self {
             project: project.clone(),
             log,
@@ -59,7 +62,7 @@ impl Check {
             next: 0,
             tiles: BTreeMap::new(),
             checkpoints: Vec::new(),
-            numbers: Expected::default(),
+            blocks: Expected::new(indexed, identified),
             found: Vec::new(),
         }
     }
@@ -103,63 +106,26 @@ impl Check {
         if !StoredEntry::holds(stored.leaf_hash, &leaf) {
             differs(sink, Some(stored.index), "the column leaf_hash is not the hash of the entry")?;
         }
-        if self.log.found.as_ref().is_some_and(|found| (stored.index as i64) < found.indexed) {
-            self.numbers.take(stored.index as i64, stored.line, stored.object);
-        }
-        self.columns(stored, sink)
+        let Ok(entry) = Entry::parse(stored.line) else {
+            self.blocks.take(stored, None);
+            return ControlFlow::Continue(());
+        };
+        let derived = derived(stored, &entry);
+        let key = derived.as_ref().map(|columns| columns.record_key.as_ref().map_or(NO_KEY, short));
+        self.blocks.take(stored, key);
+        columns(stored, &entry, derived, sink)
     }
 
-    /// Compares the numbers of the entries that came with the table.
-    pub fn numbers(
+    /// Compares rows of numbers and ids with the entries before `end`, all of which came.
+    pub fn blocks(
         &mut self,
         connection: &mut Connection,
         log_id: i64,
-        (from, to): (i64, i64),
+        end: i64,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>, Fault> {
-        let wrong = self.numbers.compare(connection, log_id, from, to)?;
-        let tell =
-            |(index, what): (i64, &'static str)| differs(sink, u64::try_from(index).ok(), what);
-        Ok(wrong.into_iter().try_for_each(tell))
-    }
-
-    fn columns(&self, stored: &StoredEntry<'_>, sink: Sink<'_>) -> ControlFlow<()> {
-        let Ok(entry) = Entry::parse(stored.line) else { return ControlFlow::Continue(()) };
-        let at = Some(stored.index);
-        if stored.kind != entry.kind.as_str() {
-            differs(sink, at, "the column kind says otherwise than the entry")?;
-        }
-        if !StoredEntry::holds(stored.object_digest, &entry.object) {
-            differs(sink, at, "the column object says otherwise than the entry")?;
-        }
-        if stored.erased_by.is_some() && stored.object.is_some() {
-            differs(sink, at, "the column erased_by says that an object is gone that is there")?;
-        }
-        let Some(object) = stored.object else { return ControlFlow::Continue(()) };
-        let derived = if entry.kind.is_record() {
-            // An object that was changed is a finding of its own.
-            if Digest::of(object) != entry.object {
-                return ControlFlow::Continue(());
-            }
-            Columns::of_record(object)
-        } else {
-            Columns::default()
-        };
-        let fits = match (stored.record_key, &derived.record_key) {
-            (Some(column), Some(key)) => StoredEntry::holds(column, key),
-            (None, None) => true,
-            _ => false,
-        };
-        if !fits {
-            differs(sink, at, "the column record_key says otherwise than the record")?;
-        }
-        if stored.stage != derived.stage.as_deref() {
-            differs(sink, at, "the column stage says otherwise than the record")?;
-        }
-        if stored.at_us != derived.at_us {
-            differs(sink, at, "the column at_us says otherwise than the record")?;
-        }
-        ControlFlow::Continue(())
+        let wrong = self.blocks.compare(connection, log_id, end)?;
+        Ok(wrong.into_iter().try_for_each(|(index, what)| differs(sink, index, what)))
     }
 
     fn compare_checkpoints(&mut self) {
@@ -197,9 +163,8 @@ impl Check {
         flow = self.tiles(connection, log_id, flow, sink)?;
         let rows = connection.rows(sql::STRAY_OBJECTS, &[(&log_id, Type::INT8)]).map_err(before)?;
         for row in &rows {
-            let digest: String =
-                value::<&[u8]>(row, 0)?.iter().map(|b| format!("{b:02x}")).collect();
-            let what = format!("the object {digest} in qt_object is named by no entry");
+            let index: i64 = value(row, 0)?;
+            let what = format!("row {index} of the log in qt_object belongs to no entry");
             flow = flow_on(flow, sink, None, what);
         }
         Ok(())
@@ -230,6 +195,13 @@ impl Check {
         }
         if !(0..=found.size.max(0)).contains(&found.indexed) {
             self.found.push("the column indexed in qt_log is outside the log".into());
+        }
+        let is_full = |entries: i64| entries % WIDTH as i64 == 0;
+        if !(0..=found.size.max(0)).contains(&found.identified) || !is_full(found.identified) {
+            self.found.push("the column identified in qt_log is outside the log".into());
+        }
+        if !is_full(found.indexed) {
+            self.found.push("the column indexed in qt_log is not the end of a row".into());
         }
         self.binding(&found);
     }
@@ -326,7 +298,7 @@ impl Check {
 /// Missing rows are named one by one up to so many in a row.
 const MISSING_LIMIT: u64 = 100;
 
-fn differs(
+pub(super) fn differs(
     sink: Sink<'_>,
     index: Option<u64>,
     what: impl Into<std::borrow::Cow<'static, str>>,

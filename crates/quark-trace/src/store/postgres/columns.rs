@@ -5,6 +5,8 @@ use quark_trace_core::ledger::Digest;
 use quark_trace_core::record::{Field, View};
 use quark_trace_core::time::microseconds;
 
+use crate::store::sieve::ShortKey;
+
 /// Longest stage that is kept as a column; an index holds no text of any length.
 const STAGE_LIMIT: usize = 200;
 
@@ -20,6 +22,16 @@ pub(super) fn log_id(project: &ProjectId) -> i64 {
 /// The key under which a record id is found, of any length and with any characters.
 pub(super) fn record_key(record_id: &str) -> Digest {
     Digest::of(record_id.as_bytes())
+}
+
+/// What `qt_id` has of an entry that is no record, or none with an id.
+pub(super) const NO_KEY: ShortKey = [0; 8];
+
+/// What it has of a key. Two ids may have it in common, so that the column decides.
+pub(super) fn short(key: &Digest) -> ShortKey {
+    let mut first = ShortKey::default();
+    first.copy_from_slice(&key.0[..8]);
+    first
 }
 
 /// What a record says of itself, as far as columns can hold it.

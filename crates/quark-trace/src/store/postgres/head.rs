@@ -34,6 +34,7 @@ pub(super) struct Found {
     pub origin: Option<String>,
     pub verifier_keys: Option<String>,
     pub indexed: i64,
+    pub identified: i64,
 }
 
 /// Reads the row of a project's log; `None` when the database has nothing of the project.
@@ -59,8 +60,9 @@ pub(super) fn read(
         origin: value(row, 4)?,
         verifier_keys: value(row, 5)?,
         indexed: value(row, 6)?,
+        identified: value(row, 7)?,
     };
-    Ok(Some(LogRow { found: Some(found), checkpoint: value(row, 7)?, rows: rows.len() }))
+    Ok(Some(LogRow { found: Some(found), checkpoint: value(row, 8)?, rows: rows.len() }))
 }
 
 fn remains(connection: &mut Connection, log_id: i64) -> Result<Option<LogRow>, Fault> {

@@ -1,5 +1,4 @@
-//! How the tables come to be: numbered steps whose text is recorded, each in a transaction of its
-//! own.
+//! How the tables come to be: numbered steps whose text is recorded.
 
 use postgres::Row;
 use postgres::types::Type;
@@ -20,10 +19,12 @@ struct Migration {
 
 /// The tables of FORMAT.md. All that is not `entry`, `bytes`, `note`, `data` of evidence and the two
 /// ids is derived. `COLLATE "C"`: an index must not depend on the locales of a machine.
-const ALL: &[Migration] = &[Migration {
-    version: 1,
-    name: "tables of quark-trace-log/1",
-    sql: r#"
+const ALL: &[Migration] = &[
+    Migration { version: 1, name: "tables of quark-trace-log/1", sql: TABLES },
+    Migration { version: 2, name: "ids and numbers in blocks", sql: BLOCKS },
+];
+
+const TABLES: &str = r#"
 CREATE TABLE qt_log (
     log_id BIGINT PRIMARY KEY,
     project_id TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -86,8 +87,48 @@ CREATE TABLE qt_number (
     PRIMARY KEY (log_id, idx, path)
 );
 CREATE INDEX qt_number_value ON qt_number (log_id, path, value, idx);
-"#,
-}];
+"#;
+
+/// Ids and numbers of 256 entries in a row, and objects found by the place of their entry: no index
+/// has random keys any more, which cost an append more than what it appends. The rows are as long as
+/// a page takes them, and not worth compressing.
+const BLOCKS: &str = r#"
+ALTER TABLE qt_log ADD COLUMN identified BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE qt_id (
+    log_id BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    keys BYTEA NOT NULL,
+    PRIMARY KEY (log_id, n)
+);
+ALTER TABLE qt_id ALTER keys SET STORAGE PLAIN;
+DROP INDEX qt_entry_record;
+CREATE TABLE qt_object_2 (
+    log_id BIGINT NOT NULL,
+    idx BIGINT NOT NULL,
+    bytes BYTEA,
+    erased_by BIGINT,
+    PRIMARY KEY (log_id, idx)
+);
+INSERT INTO qt_object_2 (log_id, idx, bytes, erased_by)
+    SELECT e.log_id, e.idx, o.bytes, o.erased_by FROM qt_entry e
+    JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object ORDER BY e.log_id, e.idx;
+DROP TABLE qt_object;
+ALTER TABLE qt_object_2 RENAME TO qt_object;
+ALTER INDEX qt_object_2_pkey RENAME TO qt_object_pkey;
+DROP TABLE qt_number;
+UPDATE qt_log SET indexed = 0;
+CREATE TABLE qt_number (
+    log_id BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
+    least DOUBLE PRECISION NOT NULL,
+    most DOUBLE PRECISION NOT NULL,
+    numbers BYTEA NOT NULL,
+    PRIMARY KEY (log_id, n, path)
+);
+ALTER TABLE qt_number ALTER numbers SET STORAGE PLAIN;
+CREATE INDEX qt_number_path ON qt_number (log_id, path, n);
+"#;
 
 /// What there is of our schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,28 +178,28 @@ fn is_undefined_table(error: &postgres::Error) -> bool {
     error.code() == Some(&postgres::error::SqlState::UNDEFINED_TABLE)
 }
 
-/// Makes the schema, or brings it up to date. Programs that do so at once take turns.
+/// Makes the schema, or brings it up to date, in one transaction: readers see no step between.
+/// Programs that do so at once take turns.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    let before = |error: postgres::Error| Fault::of(&error, Moment::Before);
+    connection.begin(sql::BEGIN)?;
+    connection.rows(sql::LOCK_MIGRATIONS, &[]).map_err(before)?;
+    let rows = connection.rows(sql::ENCODING, &[]).map_err(before)?;
+    let encoding: &str = rows.first().map_or(Ok(""), |row| value(row, 0))?;
+    if encoding != "UTF8" {
+        connection.roll_back();
+        let message = format!(
+            "the encoding of the database is {encoding}; make one with ENCODING 'UTF8', which can \
+             hold every text"
+        );
+        return Err(Fault::new(ErrorKind::Unsupported, message, Outcome::NotWritten));
+    }
+    connection.batch(sql::MIGRATION_TABLE).map_err(before)?;
+    let rows = connection.rows(sql::MIGRATIONS, &[]).map_err(before)?;
     for migration in ALL {
-        let before = |error: postgres::Error| Fault::of(&error, Moment::Before);
-        connection.begin(sql::BEGIN)?;
-        connection.rows(sql::LOCK_MIGRATIONS, &[]).map_err(before)?;
-        let rows = connection.rows(sql::ENCODING, &[]).map_err(before)?;
-        let encoding: &str = rows.first().map_or(Ok(""), |row| value(row, 0))?;
-        if encoding != "UTF8" {
-            connection.roll_back();
-            let message = format!(
-                "the encoding of the database is {encoding}; make one with ENCODING 'UTF8', which \
-                 can hold every text"
-            );
-            return Err(Fault::new(ErrorKind::Unsupported, message, Outcome::NotWritten));
-        }
-        connection.batch(sql::MIGRATION_TABLE).map_err(before)?;
-        let rows = connection.rows(sql::MIGRATIONS, &[]).map_err(before)?;
         let is_there =
             |row: &Row| row.try_get(0).is_ok_and(|known: i64| known == migration.version);
         if rows.iter().any(is_there) {
-            connection.roll_back();
             continue;
         }
         connection.batch(migration.sql).map_err(before)?;
@@ -169,7 +210,6 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
             (&&digest.0[..], Type::BYTEA),
         ];
         connection.rows(sql::INSERT_MIGRATION, &values).map_err(before)?;
-        connection.commit()?;
     }
-    Ok(())
+    connection.commit()
 }

@@ -9,10 +9,11 @@
 //! | `statements`, `row`, `migrations` | the SQL, what it answers, and how the tables come to be | everyone here |
 //! | `pending`, `columns` | encoded entries and the columns derived from them | write, check |
 //! | `queue`, `open_log` | callers that share a commit; one log as it is written | this file |
-//! | `admit`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
-//! | `trust`, `seal`, `numbers` | what is believed of a log; checkpoints; the index of numbers | open_log |
+//! | `admit`, `ids`, `edge`, `write` | what is new, where the log ends, one transaction | open_log |
+//! | `trust`, `seal` | what is believed of a log; checkpoints | open_log |
+//! | `numbers`, `blocks` | the index of numbers | open_log, candidates, check |
 //! | `filter`, `candidates` | what a filter asks of the columns; the entries that they find | scan |
-//! | `head`, `scan`, `check` | reading; comparing what is derived with the bytes | this file |
+//! | `head`, `scan`, `check`, `check_blocks`, `check_columns` | reading; comparing what is derived with the bytes | this file |
 //!
 //! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
 //! uses no extension, no sequence and no function of its own.
@@ -31,14 +32,18 @@ use crate::keys::Keyring;
 
 mod address;
 mod admit;
+mod blocks;
 mod candidates;
 mod check;
+mod check_blocks;
+mod check_columns;
 mod columns;
 mod connection;
 mod edge;
 mod fault;
 mod filter;
 mod head;
+mod ids;
 mod migrations;
 mod numbers;
 mod open_log;
@@ -134,13 +139,14 @@ impl PostgresStore {
         statements::ALL
     }
 
-    /// Takes up into the index of numbers whatever is not in it yet. Sealing, flushing and closing
-    /// do so for the last entries; this is for logs that grew by much at once.
+    /// Takes up into the indexes of ids and numbers whatever is not in them yet, but for the last
+    /// entries, of which 256 make a row. Sealing, flushing and closing do so for two seconds; this is
+    /// for logs that grew by more at once.
     pub fn index(&self, project: &ProjectId) -> Result<()> {
         self.check_writable()?;
         let log_id = columns::log_id(project);
         let done = self.place.writer().and_then(|mut connection| {
-            numbers::catch_up(&mut connection, log_id, u64::MAX)?;
+            blocks::catch_up(&mut connection, log_id, None)?;
             self.place.connections.give_back(connection);
             Ok(())
         });
@@ -215,6 +221,11 @@ impl Place {
         if schema == Schema::Absent {
             self.connections.give_back(connection);
             return Ok(None);
+        }
+        if schema == Schema::Older {
+            let message = "qt_migration names the tables of an older version; the first who writes \
+                           with this one brings them up to date";
+            return Err(Fault::new(ErrorKind::Unsupported, message, Outcome::NotWritten));
         }
         if schema == (Schema::Known { differs: None }) {
             self.ready.store(true, Ordering::Relaxed);

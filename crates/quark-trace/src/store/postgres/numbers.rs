@@ -1,21 +1,11 @@
-//! Numbers in payloads, kept apart so that they can be filtered without reading every record.
-//!
-//! The table is filled behind the writers: `indexed` in `qt_log` says how far. Whoever filters takes
-//! it up to there and reads the records behind, so that nothing depends on how far it is. A value is
-//! the nearest double; the record's own bytes decide.
+//! The numbers that are in a record, by their path. A number is the nearest double; the record's own
+//! bytes decide.
 
 use std::collections::BTreeMap;
 
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::Type;
 use quark_trace_core::json::{Event, Number, Scanner, Text};
 use quark_trace_core::ledger::Entry;
 use quark_trace_core::record::{View, non_finite};
-
-use super::connection::{Connection, Value};
-use super::fault::{Fault, Moment};
-use super::row::value;
-use super::statements as sql;
 
 /// Longest path that is kept; an index holds no text of any length.
 const PATH_LIMIT: usize = 200;
@@ -23,8 +13,6 @@ const PATH_LIMIT: usize = 200;
 const DEPTH_LIMIT: usize = 8;
 /// A record with more numbers has one row with an empty path instead: read it.
 const COUNT_LIMIT: usize = 1024;
-/// Entries that are taken up together.
-const BATCH: i64 = 1000;
 
 /// The numbers of a record by their path: names of members joined by dots, a dot or backslash in a
 /// name behind a backslash. Members of arrays have none.
@@ -116,91 +104,6 @@ fn nearest(number: Number<'_>) -> f64 {
         Number::Integer(text) | Number::Float(text) => text.parse().unwrap_or(f64::NAN),
         other => non_finite(other).unwrap_or(f64::NAN),
     }
-}
-
-/// Takes up to `limit` entries into the table. Others may do so at the same time.
-pub(super) fn catch_up(connection: &mut Connection, log_id: i64, limit: u64) -> Result<(), Fault> {
-    let mut done = 0;
-    while done < limit {
-        let rows = connection.rows(sql::INDEXED, &[(&log_id, Type::INT8)]).map_err(before)?;
-        let Some(row) = rows.first() else { break };
-        let (from, size): (i64, i64) = (value(row, 0)?, value(row, 1)?);
-        let to = i64::min(from + BATCH, size);
-        if from >= to {
-            break;
-        }
-        take_up(connection, log_id, from, to)?;
-        done += (to - from) as u64;
-    }
-    Ok(())
-}
-
-fn take_up(connection: &mut Connection, log_id: i64, from: i64, to: i64) -> Result<(), Fault> {
-    let (mut places, mut paths, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-    let limit = to - from;
-    let values: [Value<'_>; 3] = [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
-    let mut rows = connection.stream(sql::PAGE, &values).map_err(before)?;
-    while let Some(row) = rows.next().map_err(before)? {
-        for (path, number) in of_entry(value(&row, 1)?, value(&row, 8)?) {
-            places.push(value::<i64>(&row, 0)?);
-            paths.push(path);
-            numbers.push(number);
-        }
-    }
-    drop(rows);
-    let values: [Value<'_>; 6] = [
-        (&log_id, Type::INT8),
-        (&from, Type::INT8),
-        (&to, Type::INT8),
-        (&places, Type::INT8_ARRAY),
-        (&paths, Type::TEXT_ARRAY),
-        (&numbers, Type::FLOAT8_ARRAY),
-    ];
-    connection.commit_rows(sql::TAKE_UP, &values).map(drop)
-}
-
-/// What the table should hold of some entries.
-#[derive(Debug, Default)]
-pub(super) struct Expected(BTreeMap<(i64, String), f64>);
-
-impl Expected {
-    /// Adds the numbers of an entry.
-    pub fn take(&mut self, index: i64, line: &[u8], object: Option<&[u8]>) {
-        let numbers = of_entry(line, object).into_iter();
-        self.0.extend(numbers.map(|(path, number)| ((index, path), number)));
-    }
-
-    /// Compares what was taken with the rows of these entries: where they differ, and how. Nothing
-    /// is expected afterwards.
-    pub fn compare(
-        &mut self,
-        connection: &mut Connection,
-        log_id: i64,
-        from: i64,
-        to: i64,
-    ) -> Result<Vec<(i64, &'static str)>, Fault> {
-        let values: [Value<'_>; 3] =
-            [(&log_id, Type::INT8), (&from, Type::INT8), (&to, Type::INT8)];
-        let mut rows = connection.stream(sql::NUMBERS, &values).map_err(before)?;
-        let mut wrong = Vec::new();
-        while let Some(row) = rows.next().map_err(before)? {
-            let (index, number): (i64, f64) = (value(&row, 0)?, value(&row, 2)?);
-            let known = self.0.remove(&(index, value(&row, 1)?));
-            let same = |known: f64| {
-                known.to_bits() == number.to_bits() || (known.is_nan() && number.is_nan())
-            };
-            if !known.is_some_and(same) {
-                wrong.push((index, "a row of qt_number says otherwise than the record"));
-            }
-        }
-        let missing = std::mem::take(&mut self.0).into_keys();
-        wrong.extend(missing.map(|(index, _)| (index, "a row of qt_number is missing")));
-        Ok(wrong)
-    }
-}
-
-fn before(error: postgres::Error) -> Fault {
-    Fault::of(&error, Moment::Before)
 }
 
 #[cfg(test)]

@@ -11,19 +11,20 @@ use super::columns::log_id;
 use super::connection::Connection;
 use super::edge::Edge;
 use super::fault::Fault;
+use super::ids::Ids;
 use super::pending::{Pending, PendingEntry};
 use super::queue::{Caller, Queue};
 use super::trust::Trust;
 use super::write::{Target, Written};
-use super::{Place, numbers, seal, statements as sql};
+use super::{Place, blocks, seal, statements as sql};
 use crate::error::Result as CrateResult;
 use crate::keys::Keyring;
 use crate::store::Appended;
 
 /// While entries come a checkpoint is signed this often.
 const SEAL_EVERY: Duration = Duration::from_secs(1);
-/// Entries whose numbers are taken up on the way, at most: nobody should wait long for that.
-const TAKEN_UP: u64 = 10_000;
+/// How long whoever seals, flushes or closes takes up numbers; the rest is left to the next.
+const LONGEST: Duration = Duration::from_secs(2);
 /// So many appends take the lock at once after one that met another writer.
 const CROWDED: u32 = 8;
 
@@ -42,6 +43,7 @@ struct State {
     /// Where our last write left the log; `None` when nobody can tell.
     edge: Option<Edge>,
     trust: Trust,
+    ids: Ids,
     /// Appends left that take the lock without trying to do without.
     crowded: u32,
     /// What was appended here and not sealed yet.
@@ -99,6 +101,7 @@ impl OpenLog {
             }
             Err(fault) => {
                 state.edge = None;
+                state.ids = Ids::default();
                 group.iter().map(|_| Err(fault.clone())).collect()
             }
         }
@@ -113,15 +116,15 @@ impl OpenLog {
         let commits = group.iter().map(|caller| &caller.pending);
         let target = self.target();
         if let Some(edge) = state.edge.take().filter(|_| state.crowded == 0) {
-            if let Some(written) =
-                target.write_on(connection, &mut state.trust, edge, commits.clone())?
-            {
+            let known = (&mut state.trust, &mut state.ids);
+            if let Some(written) = target.write_on(connection, known, edge, commits.clone())? {
                 return Ok(written);
             }
             state.crowded = CROWDED;
         }
         state.crowded = state.crowded.saturating_sub(1);
-        target.write_locked(connection, &mut state.trust, commits)
+        let known = (&mut state.trust, &mut state.ids);
+        target.write_locked(connection, known, commits)
     }
 
     fn target(&self) -> Target<'_> {
@@ -150,7 +153,7 @@ impl OpenLog {
         }
         if std::mem::take(&mut state.unindexed) {
             let mut connection = place.writer()?;
-            numbers::catch_up(&mut connection, self.log_id, TAKEN_UP)?;
+            blocks::catch_up(&mut connection, self.log_id, Some(LONGEST))?;
             place.connections.give_back(connection);
         }
         Ok(())
@@ -180,7 +183,7 @@ impl OpenLog {
             let (project, trust) = (&self.project, &mut state.trust);
             seal::seal(&mut connection, keys, project, self.log_id, &edge.range, trust)?;
         }
-        numbers::catch_up(&mut connection, self.log_id, TAKEN_UP)?;
+        blocks::catch_up(&mut connection, self.log_id, Some(LONGEST))?;
         state.unindexed = false;
         place.connections.give_back(connection);
         state.unsealed = None;

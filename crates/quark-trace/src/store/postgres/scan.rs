@@ -177,16 +177,14 @@ fn scan_all(
     check.load_checkpoints(connection, log_id)?;
     let mut page = Page::first(0);
     while !page.is_last {
-        let from = page.next;
         let mut flow = page.read(connection, sql::PAGE, log_id, |stored| {
             check.entry(stored, sink)?;
             sink(stored.row())
         })?;
-        // Behind the last entry there should be no number either.
-        let to = if page.is_last { i64::MAX } else { page.next };
-        let from = if from == 0 { i64::MIN } else { from };
+        // Behind the last entry there should be no row of numbers or ids either.
+        let end = if page.is_last { i64::MAX } else { page.next };
         if flow.is_continue() {
-            flow = check.numbers(connection, log_id, (from, to), sink)?;
+            flow = check.blocks(connection, log_id, end, sink)?;
         }
         if flow.is_break() {
             return Ok(());

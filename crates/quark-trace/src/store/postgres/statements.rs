@@ -24,7 +24,7 @@ pub(super) const PROJECTS: &str = "SELECT project_id FROM qt_log";
 
 /// The log of a project. Found by its number too, so that a changed name does not hide it.
 pub(super) const HEAD: &str = "SELECT l.log_id, l.project_id, l.size, l.frontier, l.origin, \
-     l.verifier_keys, l.indexed, \
+     l.verifier_keys, l.indexed, l.identified, \
      (SELECT c.note FROM qt_checkpoint c WHERE c.log_id = $1 ORDER BY c.size DESC LIMIT 1) \
      FROM qt_log l WHERE l.log_id = $1 OR l.project_id = $2";
 
@@ -42,57 +42,37 @@ macro_rules! durable {
     };
 }
 
-/// A statement that appends entries, in its two forms.
-macro_rules! write_statement {
-    ($known:literal, $unless:literal, $answer:literal) => {
-        concat!(
-            "WITH ",
-            $known,
-            "moved AS (\
-               UPDATE qt_log SET size = $4, frontier = $5 \
-               WHERE log_id = $1 AND size = $2 AND frontier = $3",
-            $unless,
-            "  RETURNING log_id), \
-             entries AS (\
-               INSERT INTO qt_entry \
-                 (log_id, idx, entry, leaf_hash, object, kind, record_key, stage, at_us) \
-               SELECT m.log_id, $2 + n.place - 1, n.entry, n.leaf_hash, n.object, n.kind, \
-                 n.record_key, n.stage, n.at_us \
-               FROM moved m, unnest($6::bytea[], $7::bytea[], $8::bytea[], $9::text[], \
-                 $10::bytea[], $11::text[], $12::int8[]) WITH ORDINALITY \
-                 AS n (entry, leaf_hash, object, kind, record_key, stage, at_us, place)), \
-             objects AS (\
-               INSERT INTO qt_object (log_id, sha256, bytes) \
-               SELECT m.log_id, n.sha256, n.bytes \
-               FROM moved m, unnest($8::bytea[], $13::bytea[]) AS n (sha256, bytes) \
-               ON CONFLICT DO NOTHING), \
-             tiles AS (\
-               INSERT INTO qt_tile (log_id, level, n, data) \
-               SELECT m.log_id, t.level, t.n, t.data \
-               FROM moved m, unnest($14::int8[], $15::int8[], $16::bytea[]) \
-                 AS t (level, n, data)) \
-             SELECT (SELECT count(*) FROM moved), ",
-            durable!(),
-            $answer,
-        )
-    };
-}
-
 /// Appends entries in one statement, and so in one round trip and one transaction, if the log has
 /// still the size and edge that the caller built on. Answers how many logs were moved (0 or 1).
 ///
 /// `$1` log, `$2` `$3` size and edge before, `$4` `$5` after, `$6`-`$12` the columns of the entries,
-/// `$13` objects, `$14`-`$16` tiles.
-pub(super) const WRITE: &str = write_statement!("", "", "");
-
-/// As [`WRITE`], if the log has none of the record ids whose keys are `$17`, too. The entries that
-/// have them are answered.
-pub(super) const WRITE_ONCE: &str = write_statement!(
-    "known AS (\
-       SELECT record_key, idx, object FROM qt_entry \
-       WHERE log_id = $1 AND record_key = ANY ($17::bytea[])), ",
-    " AND NOT EXISTS (SELECT 1 FROM known)",
-    ", k.idx FROM (SELECT 1) AS one LEFT JOIN known k ON true LIMIT 1"
+/// `$13` objects, `$14`-`$16` tiles, `$17` `$18` rows of ids, `$19` how many entries have such rows
+/// then. Somebody else may have written the same rows of ids.
+pub(super) const WRITE: &str = concat!(
+    "WITH moved AS (\
+       UPDATE qt_log SET size = $4, frontier = $5, identified = greatest(identified, $19) \
+       WHERE log_id = $1 AND size = $2 AND frontier = $3 RETURNING log_id), \
+     entries AS (\
+       INSERT INTO qt_entry \
+         (log_id, idx, entry, leaf_hash, object, kind, record_key, stage, at_us) \
+       SELECT m.log_id, $2 + n.place - 1, n.entry, n.leaf_hash, n.object, n.kind, \
+         n.record_key, n.stage, n.at_us \
+       FROM moved m, unnest($6::bytea[], $7::bytea[], $8::bytea[], $9::text[], \
+         $10::bytea[], $11::text[], $12::int8[]) WITH ORDINALITY \
+         AS n (entry, leaf_hash, object, kind, record_key, stage, at_us, place)), \
+     objects AS (\
+       INSERT INTO qt_object (log_id, idx, bytes) \
+       SELECT m.log_id, $2 + n.place - 1, n.bytes \
+       FROM moved m, unnest($13::bytea[]) WITH ORDINALITY AS n (bytes, place)), \
+     tiles AS (\
+       INSERT INTO qt_tile (log_id, level, n, data) \
+       SELECT m.log_id, t.level, t.n, t.data \
+       FROM moved m, unnest($14::int8[], $15::int8[], $16::bytea[]) AS t (level, n, data)), \
+     ids AS (\
+       INSERT INTO qt_id (log_id, n, keys) SELECT m.log_id, i.n, i.keys \
+       FROM moved m, unnest($17::int8[], $18::bytea[]) AS i (n, keys) ON CONFLICT DO NOTHING) \
+     SELECT (SELECT count(*) FROM moved), ",
+    durable!(),
 );
 
 /// Settings of a session of ours, where the engine has them: a plan that was made while a table was
@@ -122,9 +102,30 @@ pub(super) const CREATE_LOG: &str = "INSERT INTO qt_log (log_id, project_id, siz
 pub(super) const LOCK: &str =
     "SELECT project_id, size, frontier FROM qt_log WHERE log_id = $1 FOR UPDATE";
 
-/// The records with these ids, found by the SHA-256 of the id.
+/// The records with these ids among some entries, found by the SHA-256 of the id.
 pub(super) const KNOWN: &str = "SELECT record_key, idx, object FROM qt_entry \
-     WHERE log_id = $1 AND record_key = ANY ($2::bytea[]) ORDER BY idx DESC";
+     WHERE log_id = $1 AND idx = ANY ($2::int8[]) AND record_key = ANY ($3::bytea[]) \
+     ORDER BY idx DESC";
+
+/// How many entries have their ids in `qt_id`.
+pub(super) const IDENTIFIED: &str = "SELECT identified FROM qt_log WHERE log_id = $1";
+
+/// The ids of some entries, 256 a row.
+pub(super) const IDS: &str = "SELECT n, keys FROM qt_id \
+     WHERE log_id = $1 AND n >= $2 AND n < $3 ORDER BY n";
+
+/// The ids of some entries, one a row.
+pub(super) const KEYS: &str = "SELECT idx, record_key FROM qt_entry \
+     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+
+/// Makes rows of the ids of the entries from `$2` to `$3`, unless somebody else did.
+pub(super) const IDENTIFY: &str = "WITH moved AS (\
+       UPDATE qt_log SET identified = $3 WHERE log_id = $1 AND identified = $2 RETURNING log_id) \
+     INSERT INTO qt_id (log_id, n, keys) \
+     SELECT m.log_id, e.idx / 256, string_agg(substr(coalesce(e.record_key, \
+       '\\x0000000000000000'::bytea), 1, 8), ''::bytea ORDER BY e.idx) \
+     FROM moved m, qt_entry e WHERE e.log_id = $1 AND e.idx >= $2 AND e.idx < $3 \
+     GROUP BY m.log_id, e.idx / 256 ON CONFLICT DO NOTHING";
 
 /// Writes nothing new, but waits for everything before it to be durable.
 pub(super) const TOUCH: &str =
@@ -166,26 +167,30 @@ pub(super) const SEAL: &str = "WITH gone AS (\
 /// A page of entries with their objects.
 pub(super) const PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     FROM qt_entry e LEFT JOIN qt_object o \
+       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
      WHERE e.log_id = $1 AND e.idx >= $2 ORDER BY e.idx LIMIT $3";
 
 /// These entries with their objects.
 pub(super) const SOME: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     FROM qt_entry e LEFT JOIN qt_object o \
+       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx = ANY ($2::int8[]) \
      WHERE e.log_id = $1 AND e.idx = ANY ($2::int8[]) ORDER BY e.idx";
 
 /// The same of fact sheets alone.
 pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     FROM qt_entry e LEFT JOIN qt_object o \
+       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind IN ('sheet', 'sheet-adopted') \
      ORDER BY e.idx LIMIT $3";
 
 /// The same of schemas alone.
 pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
      e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     FROM qt_entry e LEFT JOIN qt_object o \
+       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind = 'schema' ORDER BY e.idx LIMIT $3";
 
 /// Index behind the last schema.
@@ -194,13 +199,13 @@ pub(super) const SCHEMAS_UNTIL: &str = "SELECT e.idx + 1 FROM qt_entry e \
 
 /// The fact sheet in force.
 pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e \
-     LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.sha256 = e.object \
+     LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.idx = e.idx \
      WHERE e.log_id = $1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
 
-/// Objects that no entry names. Not as a join, which is planned as a loop within a loop as long as
+/// Objects of no entry. Not as a join, which is planned as a loop within a loop as long as
 /// the server knows nothing of how much there is: behind a copy, for instance.
-pub(super) const STRAY_OBJECTS: &str = "SELECT sha256 FROM qt_object WHERE log_id = $1 \
-     EXCEPT SELECT object FROM qt_entry WHERE log_id = $1 LIMIT 100";
+pub(super) const STRAY_OBJECTS: &str = "SELECT idx FROM qt_object WHERE log_id = $1 \
+     EXCEPT SELECT idx FROM qt_entry WHERE log_id = $1 LIMIT 100";
 
 /// All tiles of a level.
 pub(super) const TILE_PAGE: &str = "SELECT level, n, data FROM qt_tile \
@@ -215,16 +220,17 @@ pub(super) const INDEXED: &str = "SELECT indexed, size FROM qt_log WHERE log_id 
 /// Takes up the numbers of the entries from `$2` to `$3`, unless somebody else did.
 pub(super) const TAKE_UP: &str = "WITH moved AS (\
        UPDATE qt_log SET indexed = $3 WHERE log_id = $1 AND indexed = $2 RETURNING log_id) \
-     INSERT INTO qt_number (log_id, idx, path, value) \
-     SELECT m.log_id, n.idx, n.path, n.value \
-     FROM moved m, unnest($4::int8[], $5::text[], $6::float8[]) AS n (idx, path, value)";
+     INSERT INTO qt_number (log_id, n, path, least, most, numbers) \
+     SELECT m.log_id, b.n, b.path, b.least, b.most, b.numbers \
+     FROM moved m, unnest($4::int8[], $5::text[], $6::float8[], $7::float8[], $8::bytea[]) \
+       AS b (n, path, least, most, numbers)";
 
-pub(super) const NUMBERS: &str = "SELECT idx, path, value FROM qt_number \
-     WHERE log_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx, path";
+pub(super) const NUMBERS: &str = "SELECT n, path, least, most, numbers FROM qt_number \
+     WHERE log_id = $1 AND n >= $2 AND n < $3 ORDER BY n, path";
 
-/// Records of some ids, by their keys.
+/// Records of some ids, by their keys, of those from an entry on: few, whose ids are in no row yet.
 pub(super) const BY_KEY: &str = "SELECT idx FROM qt_entry \
-     WHERE log_id = $1 AND record_key = ANY ($2::bytea[]) LIMIT $3";
+     WHERE log_id = $1 AND idx >= $2 AND record_key = ANY ($3::bytea[])";
 
 /// Records of some stages.
 pub(super) const BY_STAGE: &str = "SELECT idx FROM qt_entry \
@@ -238,17 +244,9 @@ pub(super) const UNSTAGED: &str =
 pub(super) const BY_TIME: &str = "SELECT idx FROM qt_entry \
      WHERE log_id = $1 AND at_us >= $2 AND at_us <= $3 LIMIT $4";
 
-/// Records in whose payload the number at a path is in a span.
-pub(super) const BY_NUMBER: &str = "SELECT idx FROM qt_number \
-     WHERE log_id = $1 AND path = $2 AND value >= $3 AND value <= $4 LIMIT $5";
-
-/// Records in whose payload the number at a path is one of these.
-pub(super) const BY_NUMBERS: &str = "SELECT idx FROM qt_number \
-     WHERE log_id = $1 AND path = $2 AND value = ANY ($3::float8[]) LIMIT $4";
-
-/// Records with more numbers than are kept, which have to be read.
-pub(super) const UNNUMBERED: &str =
-    "SELECT idx FROM qt_number WHERE log_id = $1 AND path = '' LIMIT $2";
+/// Numbers at a path, 256 entries a row, of which some may be in a span.
+pub(super) const BY_NUMBER: &str = "SELECT n, numbers FROM qt_number \
+     WHERE log_id = $1 AND path = $2 AND most >= $3 AND least <= $4";
 
 /// Every statement that can be prepared on its own.
 pub(super) const ALL: &[&str] = &[
@@ -260,11 +258,14 @@ pub(super) const ALL: &[&str] = &[
     HEAD,
     REMAINS,
     WRITE,
-    WRITE_ONCE,
     SETTINGS,
     CREATE_LOG,
     LOCK,
     KNOWN,
+    IDENTIFIED,
+    IDS,
+    KEYS,
+    IDENTIFY,
     TOUCH,
     LEAVES,
     TILES,
@@ -290,6 +291,4 @@ pub(super) const ALL: &[&str] = &[
     UNSTAGED,
     BY_TIME,
     BY_NUMBER,
-    BY_NUMBERS,
-    UNNUMBERED,
 ];

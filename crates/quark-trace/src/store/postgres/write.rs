@@ -9,6 +9,7 @@ use super::admit::{Admission, Known};
 use super::connection::{Connection, Value};
 use super::edge::{Edge, Tile, digests, range_of};
 use super::fault::{Fault, Moment};
+use super::ids::{Ids, Rows};
 use super::pending::{Pending, PendingEntry};
 use super::row::value;
 use super::statements as sql;
@@ -37,7 +38,7 @@ impl<'t> Target<'t> {
     pub fn write_on<'p>(
         &self,
         connection: &mut Connection,
-        trust: &mut Trust,
+        (trust, ids): (&mut Trust, &mut Ids),
         mut edge: Edge,
         commits: impl Iterator<Item = &'p Pending> + Clone,
     ) -> Result<Option<Written>, Fault>
@@ -48,6 +49,11 @@ impl<'t> Target<'t> {
             return Ok(None);
         }
         let size = edge.range.size();
+        // Of all ids this handle knows that none of them is there, or it has to look.
+        let mut chosen = chosen(commits.clone());
+        if !ids.are_of(size) && !chosen.is_empty() || chosen.drain(..).any(|id| ids.may_have(&id)) {
+            return Ok(None);
+        }
         let admission =
             Admission::of(size, edge.schemas, self.header, commits.clone(), Known::new());
         let chunks = chunks(&admission.fresh);
@@ -55,20 +61,13 @@ impl<'t> Target<'t> {
         if admission.looks_back() || edge.range.size() == 0 {
             return Ok(None);
         }
-        let (ids, held) = (ids(commits), trust.holds(&edge.range));
+        let held = trust.holds(&edge.range);
         edge.load(connection, self.log_id, chunk.len() as u64)?;
         edge.schemas = admission.schemas;
-        let mut step = Step::new(self.log_id, edge, chunk);
-        let rows = if ids.is_empty() {
-            connection.commit_rows(sql::WRITE, &step.values())
-        } else {
-            let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
-            let mut values = step.values();
-            values.push((&ids, Type::BYTEA_ARRAY));
-            connection.commit_rows(sql::WRITE_ONCE, &values)
-        };
-        match rows {
+        let mut step = Step::new(self.log_id, edge, chunk, ids.rows_with(size, chunk));
+        match connection.commit_rows(sql::WRITE, &step.values()) {
             Ok(rows) if has_moved(&rows) => {
+                ids.note(size, chunk);
                 let after = step.after();
                 trust.go_on(held, &after.range);
                 Ok(Some((admission.answers, after)))
@@ -86,7 +85,7 @@ impl<'t> Target<'t> {
     pub fn write_locked<'p>(
         &self,
         connection: &mut Connection,
-        trust: &mut Trust,
+        (trust, ids): (&mut Trust, &mut Ids),
         commits: impl Iterator<Item = &'p Pending> + Clone,
     ) -> Result<Written, Fault>
     where
@@ -96,7 +95,8 @@ impl<'t> Target<'t> {
         let mut edge = self.lock(connection)?;
         trust.open(connection, self.log_id, &edge.range)?;
         let held = trust.holds(&edge.range);
-        let known = self.known(connection, &ids(commits.clone()))?;
+        let chosen = chosen(commits.clone());
+        let known = self.known(connection, ids, edge.range.size(), chosen)?;
         if commits.clone().any(Pending::is_checked) {
             edge.schemas = Some(self.schemas_until(connection)?);
         }
@@ -113,13 +113,15 @@ impl<'t> Target<'t> {
         }
         for chunk in chunks(&admission.fresh) {
             edge.load(connection, self.log_id, chunk.len() as u64)?;
-            let mut step = Step::new(self.log_id, edge, chunk);
+            let size = edge.range.size();
+            let mut step = Step::new(self.log_id, edge, chunk, ids.rows_with(size, chunk));
             let rows = connection.rows(sql::WRITE, &step.values()).map_err(before)?;
             if !has_moved(&rows) {
                 return Err(Fault::corrupted(
                     "the row of the log in qt_log changed under its lock",
                 ));
             }
+            ids.note(size, chunk);
             edge = step.after();
         }
         connection.commit()?;
@@ -167,12 +169,24 @@ impl<'t> Target<'t> {
         Ok(Edge::new(range))
     }
 
-    fn known(&self, connection: &mut Connection, ids: &[Digest]) -> Result<Known, Fault> {
-        if ids.is_empty() {
+    fn known(
+        &self,
+        connection: &mut Connection,
+        ids: &mut Ids,
+        size: u64,
+        mut chosen: Vec<Digest>,
+    ) -> Result<Known, Fault> {
+        if !chosen.is_empty() {
+            ids.read_on(connection, self.log_id, size)?;
+            chosen.retain(|id| ids.may_have(id));
+        }
+        if chosen.is_empty() {
             return Ok(Known::new());
         }
-        let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
-        let values: [Value<'_>; 2] = [(&self.log_id, Type::INT8), (&ids, Type::BYTEA_ARRAY)];
+        let places = ids.find(connection, self.log_id, &chosen)?;
+        let chosen: Vec<&[u8]> = chosen.iter().map(|id| &id.0[..]).collect();
+        let values: [Value<'_>; 3] =
+            [(&self.log_id, Type::INT8), (&places, Type::INT8_ARRAY), (&chosen, Type::BYTEA_ARRAY)];
         let rows = connection.rows(sql::KNOWN, &values).map_err(before)?;
         let digest = |row, at| {
             let hashes = digests(value(row, at)?).unwrap_or_default();
@@ -191,7 +205,7 @@ impl<'t> Target<'t> {
 }
 
 /// The keys of the record ids that callers chose.
-fn ids<'p>(commits: impl Iterator<Item = &'p Pending>) -> Vec<Digest> {
+fn chosen<'p>(commits: impl Iterator<Item = &'p Pending>) -> Vec<Digest> {
     let entries = commits.flat_map(|commit| &commit.entries);
     entries.filter(|entry| entry.once).filter_map(|entry| entry.columns.record_key).collect()
 }
@@ -239,10 +253,11 @@ struct Step<'a> {
     levels: Vec<i64>,
     places: Vec<i64>,
     tiles: Vec<Vec<u8>>,
+    ids: Rows,
 }
 
 impl<'a> Step<'a> {
-    fn new(log_id: i64, edge: Edge, entries: &[&'a PendingEntry]) -> Self {
+    fn new(log_id: i64, edge: Edge, entries: &[&'a PendingEntry], ids: Rows) -> Self {
         let (size, frontier) = (edge.range.size() as i64, edge.frontier());
         let (mut after, mut full) = (edge, Vec::<Tile>::new());
         entries.iter().for_each(|entry| after.push(entry.leaf, &mut full));
@@ -267,6 +282,7 @@ impl<'a> Step<'a> {
             levels: full.iter().map(|tile| tile.level).collect(),
             places: full.iter().map(|tile| tile.n).collect(),
             tiles: full.into_iter().map(|tile| tile.data).collect(),
+            ids,
         }
     }
 
@@ -288,6 +304,9 @@ impl<'a> Step<'a> {
             (&self.levels, Type::INT8_ARRAY),
             (&self.places, Type::INT8_ARRAY),
             (&self.tiles, Type::BYTEA_ARRAY),
+            (&self.ids.places, Type::INT8_ARRAY),
+            (&self.ids.keys, Type::BYTEA_ARRAY),
+            (&self.ids.identified, Type::INT8),
         ]
     }
 

@@ -8,6 +8,8 @@ use quark_trace_core::ledger::merkle::leaf_hash;
 use quark_trace_core::ledger::{Digest, Entry};
 use rusqlite::{Connection, Rows};
 
+use super::candidates::identified;
+use super::check_ids::RowsOfIds;
 use super::check_log::{self, Stored};
 use super::check_records::Records;
 use super::columns::log_id;
@@ -38,6 +40,8 @@ pub(super) struct Check {
     tiles: BTreeMap<(i64, i64), Digest>,
     checkpoints: Vec<Stored>,
     records: Records,
+    /// `None` in tables of an older version.
+    ids: Option<RowsOfIds>,
 }
 
 impl Check {
@@ -55,12 +59,14 @@ impl Check {
             tiles: BTreeMap::new(),
             checkpoints: check_log::checkpoints(connection, log_id(project))?,
             records: Records::of_log(size, indexed),
+            ids: identified(connection, log_id(project))?.map(|to| RowsOfIds::of_log(size, to)),
         })
     }
 
     /// Takes an entry; tells the sink what does not fit it.
     pub fn entry(
         &mut self,
+        connection: &Connection,
         stored: &StoredEntry<'_>,
         entry: Option<&Entry<'_>>,
         records: &mut Rows<'_>,
@@ -88,7 +94,11 @@ impl Check {
         if let Some(entry) = entry {
             columns(stored, entry, log_id(&self.project), &mut told);
         }
-        self.records.compare(stored, entry, records, &mut told)?;
+        let derived = self.records.compare(stored, entry, records, &mut told)?;
+        if let Some(ids) = &mut self.ids {
+            let key = derived.and_then(|columns| columns.record_key);
+            ids.entry(connection, log_id(&self.project), stored, (entry, key), &mut told)?;
+        }
         Ok(told.flow)
     }
 
@@ -109,11 +119,14 @@ impl Check {
         self.records.finish(records, &mut told)?;
         check_log::judge_row(&self.project, &self.log, &self.edge.range, &mut told);
         check_log::judge_checkpoints(&self.checkpoints, &self.log, &mut told);
-        if let Schema::Known { differs: Some(what) } = &self.schema {
-            told.log(what.clone());
+        if let Some(what) = self.schema.differs() {
+            told.log(what.to_owned());
         }
         self.judge_tiles(connection, log_id, &mut told)?;
         self.records.numbers.compare(connection, log_id, &mut told)?;
+        if let Some(ids) = &self.ids {
+            ids.finish(connection, log_id, &mut told)?;
+        }
         let mut strays = connection.prepare(sql::STRAY_OBJECTS)?;
         let mut strays = strays.query([log_id])?;
         while let Some(row) = strays.next()? {

@@ -54,14 +54,14 @@ impl Records {
         Ok(self.ahead.as_ref())
     }
 
-    /// Compares the row of `qt_record`.
+    /// Compares the row of `qt_record`; gives what was derived for that.
     pub fn compare(
         &mut self,
         stored: &StoredEntry<'_>,
         entry: Option<&Entry<'_>>,
         records: &mut Rows<'_>,
         told: &mut Told<'_, '_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<Columns>, Fault> {
         let index = stored.index as i64;
         while let Some(stray) = self.peek(records)?.filter(|row| row.index < index) {
             told.log(format!("the row of entry {} in qt_record belongs to no entry", stray.index));
@@ -76,17 +76,17 @@ impl Records {
             if expected {
                 told.at(stored.index, format!("the row of entry {index} in qt_record is missing"));
             }
-            return Ok(());
+            return Ok(None);
         };
         if !expected {
             let what = "a row of qt_record is there that says something of no indexed record";
             told.at(stored.index, what);
-            return Ok(());
+            return Ok(None);
         }
         // An object that was changed is a finding of its own.
         let object = stored.own_object(entry).unwrap_or_default();
         if entry.is_none_or(|entry| Digest::of(object) != entry.object) {
-            return Ok(());
+            return Ok(None);
         }
         let derived = Columns::of_record(object);
         self.numbers.expect(stored.index, derived.numbers.as_ref());
@@ -104,7 +104,7 @@ impl Records {
                 told.at(stored.index, what);
             }
         }
-        Ok(())
+        Ok(Some(derived))
     }
 
     /// Tells of rows behind the last entry.

@@ -8,6 +8,8 @@ use quark_trace_core::ledger::Digest;
 use quark_trace_core::record::{Field, View, non_finite};
 use quark_trace_core::time::microseconds;
 
+use crate::store::sieve::ShortKey;
+
 /// Longest stage, and longest path of a number, that is kept; an index holds no text of any length.
 pub(super) const TEXT_LIMIT: usize = 200;
 /// Most numbers of one record that are kept; of a record with more none is.
@@ -25,6 +27,16 @@ pub(super) fn log_id(project: &ProjectId) -> i64 {
 /// The key under which a record id is found, of any length and with any characters.
 pub(super) fn record_key(record_id: &str) -> Digest {
     Digest::of(record_id.as_bytes())
+}
+
+/// What it has of an entry that is no record, or none with an id.
+pub(super) const NO_KEY: ShortKey = [0; 8];
+
+/// What `qt_id` has of a key. Two ids may have it in common, so that the record is asked.
+pub(super) fn short(key: &Digest) -> ShortKey {
+    let mut first = ShortKey::default();
+    first.copy_from_slice(&key.0[..8]);
+    first
 }
 
 /// The key of the id that a record has, if it can be read.

@@ -123,13 +123,13 @@ impl Place {
         }
         let mut schema = migrations::look(&open)?;
         self.keep_a_write_ahead_log(&open)?;
-        if schema == Schema::Absent {
+        if matches!(schema, Schema::Absent | Schema::Older { differs: None }) {
             open.pragma_update(None, "synchronous", "FULL")?;
             migrations::migrate(&open)?;
             paths::sync_folder(&self.path).map_err(|error| Fault::io(&error))?;
             schema = migrations::look(&open)?;
         }
-        if let Schema::Known { differs: Some(what) } = schema {
+        if let Some(what) = schema.differs() {
             let message = format!("{what}; nothing is written to a schema of unknown making");
             return Err(Fault::new(ErrorKind::Corrupted, message));
         }

@@ -1,4 +1,5 @@
-//! Deriving `qt_record` and `qt_number` from records, some time after these were appended.
+//! Deriving `qt_record`, `qt_number` and `qt_id` from records, some time after these were appended.
+//! An append to which ids matter writes `qt_id` itself.
 //!
 //! `qt_log.indexed` says up to which entry that was done. Who reads takes the index for entries
 //! before it and reads the others, so that nothing depends on when it was done.
@@ -8,34 +9,67 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::Columns;
 use super::connection::{commit, roll_back};
+use super::edge::WIDTH;
 use super::fault::Fault;
+use super::ids::each_key;
 use super::statements as sql;
 
+/// Entries whose ids are read in one transaction, at most.
+const IDS_AT_ONCE: u64 = 4096;
+
 /// Derives up to `limit` entries in a transaction; gives the size of the log while there is more to
-/// do.
+/// do. Ids, which take little time, come first.
 pub(super) fn catch_up(
     connection: &Connection,
     log_id: i64,
     limit: i64,
 ) -> Result<Option<i64>, Fault> {
     connection.prepare_cached(sql::BEGIN)?.execute([])?;
-    match step(connection, log_id, limit).and_then(|more| {
+    let done = identify(connection, log_id, limit).and_then(|more| match more {
+        Some(size) => Ok(Some(size)),
+        None => step(connection, log_id, limit),
+    });
+    let done = done.and_then(|more| {
         commit(connection)?;
         Ok(more)
-    }) {
-        Ok(more) => Ok(more),
-        Err(fault) => {
-            roll_back(connection);
-            Err(fault)
-        }
+    });
+    if done.is_err() {
+        roll_back(connection);
     }
+    done
+}
+
+/// Writes rows of ids; gives the size of the log while there is more to do.
+fn identify(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
+    let end: Option<(i64, i64)> = connection
+        .prepare_cached(sql::END)?
+        .query_row([log_id], |row| Ok((row.get(1)?, row.get(4)?)))
+        .optional()?;
+    let Some((size, identified)) = end else { return Ok(None) };
+    let first = |number: i64| number / WIDTH as i64 * WIDTH as i64;
+    let most = limit.max(WIDTH as i64).min(IDS_AT_ONCE as i64);
+    let to = first(size).min(first(identified.saturating_add(most)));
+    if identified < 0 || first(identified) != identified || to <= identified {
+        return Ok(None);
+    }
+    let mut keys = Vec::with_capacity((to - identified) as usize);
+    each_key(connection, log_id, (identified, to), &mut |key| {
+        keys.push(key);
+        Ok(())
+    })?;
+    let mut insert = connection.prepare_cached(sql::INSERT_IDS)?;
+    for (keys, n) in keys.chunks_exact(WIDTH as usize).zip(identified / WIDTH as i64..) {
+        insert.execute((log_id, n, keys.as_flattened()))?;
+    }
+    connection.prepare_cached(sql::IDENTIFIED)?.execute((log_id, to))?;
+    Ok(Some(size))
 }
 
 /// As [`catch_up`], within a transaction.
-pub(super) fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
-    let end = connection
+fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>, Fault> {
+    let end: Option<(i64, i64)> = connection
         .prepare_cached(sql::END)?
-        .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?)))
+        .query_row([log_id], |row| Ok((row.get::<_, i64>(1)?, row.get(3)?)))
         .optional()?;
     let Some((size, indexed)) = end.filter(|(size, indexed)| indexed < size) else {
         return Ok(None);

@@ -24,10 +24,12 @@ struct Migration {
 /// The tables of FORMAT.md. All that is not `entry`, `bytes`, `note`, `data` of evidence and the
 /// two ids is derived. `qt_record` and `qt_number` are filled some time after the entries, up to
 /// `qt_log.indexed`, so that an append touches few pages.
-const ALL: &[Migration] = &[Migration {
-    version: 1,
-    name: "tables of quark-trace-log/1",
-    sql: "
+const ALL: &[Migration] = &[
+    Migration { version: 1, name: "tables of quark-trace-log/1", sql: TABLES },
+    Migration { version: 2, name: "ids apart", sql: IDS_APART },
+];
+
+const TABLES: &str = "
 CREATE TABLE qt_log (
     log_id INTEGER PRIMARY KEY,
     project_id TEXT NOT NULL UNIQUE,
@@ -97,16 +99,53 @@ CREATE TABLE qt_number (
     idx INTEGER NOT NULL,
     PRIMARY KEY (log_id, path, value, idx)
 ) STRICT, WITHOUT ROWID;
-",
-}];
+";
+
+/// The ids of records stand in a table of their own, in the order of the log and filled on its own up
+/// to `qt_log.identified`. No index has random keys any more, neither ids nor digests of objects: it
+/// cost an append more than what it appends.
+const IDS_APART: &str = "
+ALTER TABLE qt_log ADD COLUMN identified INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE qt_id (
+    log_id INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    keys BLOB NOT NULL,
+    PRIMARY KEY (log_id, n)
+) STRICT;
+DROP INDEX qt_record_key;
+CREATE TABLE qt_object_2 (
+    object_id INTEGER PRIMARY KEY,
+    log_id INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    bytes BLOB,
+    erased_by INTEGER
+) STRICT;
+INSERT INTO qt_object_2 (object_id, log_id, sha256, bytes, erased_by)
+    SELECT object_id, log_id, sha256, bytes, erased_by FROM qt_object ORDER BY object_id;
+DROP TABLE qt_object;
+ALTER TABLE qt_object_2 RENAME TO qt_object;
+";
 
 /// What there is of our schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Schema {
     /// Nothing yet.
     Absent,
+    /// What an older version of this program made: it can be read, and is brought up to date by the
+    /// first who writes. What is said of it, if it was changed.
+    Older { differs: Option<String> },
     /// What this program knows; what is said of it, if it was changed.
     Known { differs: Option<String> },
+}
+
+impl Schema {
+    /// What is said of it, if it was changed.
+    pub fn differs(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Older { differs } | Self::Known { differs } => differs.as_deref(),
+        }
+    }
 }
 
 type Definitions = Vec<(String, String, String, Option<String>)>;
@@ -136,8 +175,10 @@ fn look_within(connection: &Connection) -> Result<Schema, Fault> {
         return Err(Fault::new(ErrorKind::AlreadyExists, message));
     }
     let newest = ALL.last().map_or(0, |last| last.version);
+    let step = ALL.iter().position(|known| known.version == version);
+    let made = &ALL[..step.map_or(ALL.len(), |step| step + 1)];
     let mut differs = match rows(connection) {
-        Ok(rows) => compare(&rows)?,
+        Ok(rows) => compare(&rows, made)?,
         Err(fault) if fault.kind == ErrorKind::Corrupted => {
             Some("the table qt_migration cannot be read".to_owned())
         }
@@ -146,13 +187,20 @@ fn look_within(connection: &Connection) -> Result<Schema, Fault> {
     if version > newest {
         return Err(newer(version));
     }
-    if version != newest {
+    if step.is_none() {
         differs = Some(format!("user_version is {version}, not {newest}"));
     }
-    if let Some(name) = changed(&found, expected()?) {
+    if let Some(name) = changed(&found, &expected()?[made.len() - 1]) {
         differs = Some(format!("{name} is not as this program makes it"));
     }
-    Ok(Schema::Known { differs })
+    let is_newest = made.len() == ALL.len();
+    Ok(if is_newest { Schema::Known { differs } } else { Schema::Older { differs } })
+}
+
+/// Whether the tables are new enough to have the index of ids.
+pub(super) fn has_ids(connection: &Connection) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(sql::USER_VERSION)?;
+    Ok(statement.query_row([], |row| row.get::<_, i64>(0))? >= 2)
 }
 
 fn rows(connection: &Connection) -> Result<Vec<(i64, String, Vec<u8>)>, Fault> {
@@ -161,7 +209,7 @@ fn rows(connection: &Connection) -> Result<Vec<(i64, String, Vec<u8>)>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn compare(rows: &[(i64, String, Vec<u8>)]) -> Result<Option<String>, Fault> {
+fn compare(rows: &[(i64, String, Vec<u8>)], made: &[Migration]) -> Result<Option<String>, Fault> {
     for (version, name, digest) in rows {
         let Some(known) = ALL.iter().find(|known| known.version == *version) else {
             return Err(newer(*version));
@@ -171,7 +219,7 @@ fn compare(rows: &[(i64, String, Vec<u8>)]) -> Result<Option<String>, Fault> {
             return Ok(Some(what));
         }
     }
-    let missing = ALL.iter().find(|known| rows.iter().all(|row| row.0 != known.version));
+    let missing = made.iter().find(|known| rows.iter().all(|row| row.0 != known.version));
     Ok(missing
         .map(|known| format!("the row of migration {} in qt_migration is missing", known.version)))
 }
@@ -202,18 +250,19 @@ fn changed(found: &Definitions, expected: &Definitions) -> Option<String> {
     lacks(expected, found).or_else(|| lacks(found, expected))
 }
 
-/// What the migrations make, as SQLite keeps it.
-fn expected() -> Result<&'static Definitions, Fault> {
-    static EXPECTED: OnceLock<Definitions> = OnceLock::new();
+/// What each of the migrations leaves, as SQLite keeps it.
+fn expected() -> Result<&'static [Definitions], Fault> {
+    static EXPECTED: OnceLock<Vec<Definitions>> = OnceLock::new();
     if let Some(known) = EXPECTED.get() {
         return Ok(known);
     }
     let scratch = Connection::open_in_memory()?;
     scratch.execute_batch(sql::MIGRATION_TABLE)?;
+    let mut known = Vec::with_capacity(ALL.len());
     for migration in ALL {
         scratch.execute_batch(migration.sql)?;
+        known.push(definitions(&scratch)?);
     }
-    let known = definitions(&scratch)?;
     Ok(EXPECTED.get_or_init(|| known))
 }
 
@@ -236,7 +285,7 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), Fault> {
 
 /// `false` when another process was faster.
 fn apply(connection: &Connection, migration: &Migration) -> Result<bool, Fault> {
-    if let Schema::Known { .. } = look(connection)?
+    if look(connection)? != Schema::Absent
         && rows(connection)?.iter().any(|row| row.0 == migration.version)
     {
         return Ok(false);

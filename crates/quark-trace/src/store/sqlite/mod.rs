@@ -11,7 +11,7 @@
 //! | `shared`, `background` | what a store and its thread share; the thread that flushes, seals and derives | this file |
 //! | `seal`, `index` | checkpoints; columns and numbers for queries | background |
 //! | `head`, `scan`, `filter`, `candidates` | reading; what a filter asks the columns | this file |
-//! | `check`, `check_log`, `check_records`, `check_numbers` | comparing what is derived with the bytes | scan |
+//! | `check`, `check_log`, `check_records`, `check_numbers`, `check_ids` | comparing what is derived with the bytes | scan |
 //!
 //! What it relies on: the locks of a local file system, and that a write-ahead log which was flushed
 //! stays.
@@ -32,6 +32,7 @@ use crate::keys::Keyring;
 mod background;
 mod candidates;
 mod check;
+mod check_ids;
 mod check_log;
 mod check_numbers;
 mod check_records;

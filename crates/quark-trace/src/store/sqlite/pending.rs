@@ -20,6 +20,8 @@ pub(super) struct PendingEntry<'a> {
     /// Key of the id that the caller chose for a record, which is appended once.
     pub once: Option<Digest>,
     pub is_record: bool,
+    /// Whether the id that was chosen can be read in the record.
+    pub names_its_id: bool,
     /// The schemas that it was checked with.
     pub schemas: Option<u64>,
 }
@@ -37,7 +39,8 @@ impl<'a> PendingEntry<'a> {
         entry::write(&mut line, new.kind, new.digest);
         line.extend_from_slice(new.attributes.as_bytes());
         let once = new.record_id.map(record_key);
-        if once.is_some() && (!new.kind.is_record() || is_other(once, key_of(new.object))) {
+        let own = once.and_then(|_| key_of(new.object));
+        if once.is_some() && (!new.kind.is_record() || own.is_some() && own != once) {
             let message = "the id that the caller names is not that of the record";
             return Err(Error::new(ErrorKind::InvalidInput, "append to the log", message)
                 .with_outcome(Outcome::NotWritten));
@@ -50,6 +53,7 @@ impl<'a> PendingEntry<'a> {
             object: Cow::Borrowed(new.object),
             once,
             is_record: new.kind.is_record(),
+            names_its_id: own.is_some(),
             schemas: new.schemas,
         })
     }
@@ -69,12 +73,9 @@ impl<'a> PendingEntry<'a> {
             object: Cow::Owned(self.object.clone().into_owned()),
             once: self.once,
             is_record: self.is_record,
+            names_its_id: self.names_its_id,
             // It was acknowledged.
             schemas: None,
         }
     }
-}
-
-fn is_other(chosen: Option<Digest>, own: Option<Digest>) -> bool {
-    own.is_some() && own != chosen
 }

@@ -114,7 +114,7 @@ fn scan_all(connection: &Connection, project: &ProjectId, sink: Sink<'_>) -> Res
     let mut records = records.query([log_id])?;
     let flow = each_entry(connection, sql::ENTRIES, log_id, 0, &mut |stored| {
         let entry = Entry::parse(stored.line).ok();
-        let flow = check.entry(stored, entry.as_ref(), &mut records, sink)?;
+        let flow = check.entry(connection, stored, entry.as_ref(), &mut records, sink)?;
         Ok(if flow.is_break() { flow } else { sink(stored.row(entry.as_ref())) })
     })?;
     match flow {

@@ -48,27 +48,19 @@ pub(super) const CREATE_LOG: &str = "INSERT INTO qt_log (log_id, project_id, siz
      indexed) VALUES (?1, ?2, 0, x'', 0)";
 
 /// Where a log ends, read under the lock.
-pub(super) const END: &str = "SELECT project_id, size, frontier, indexed FROM qt_log \
+pub(super) const END: &str = "SELECT project_id, size, frontier, indexed, identified FROM qt_log \
      WHERE log_id = ?1";
 
 pub(super) const MOVE: &str = "UPDATE qt_log SET size = ?2, frontier = ?3 WHERE log_id = ?1";
 
-pub(super) const INSERT_OBJECT: &str = "INSERT INTO qt_object (log_id, sha256, bytes) \
-     VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-
-pub(super) const OBJECT_ID: &str =
-    "SELECT object_id FROM qt_object WHERE log_id = ?1 AND sha256 = ?2";
+pub(super) const INSERT_OBJECT: &str =
+    "INSERT INTO qt_object (log_id, sha256, bytes) VALUES (?1, ?2, ?3)";
 
 pub(super) const INSERT_ENTRY: &str = "INSERT INTO qt_entry \
      (log_id, idx, entry, leaf_hash, kind, object_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 pub(super) const INSERT_TILE: &str =
     "INSERT INTO qt_tile (log_id, level, n, data) VALUES (?1, ?2, ?3, ?4)";
-
-/// The record of an id, found by the SHA-256 of the id; of several the first counts.
-pub(super) const KNOWN: &str = "SELECT e.idx, e.entry FROM qt_record r \
-     JOIN qt_entry e ON e.log_id = r.log_id AND e.idx = r.idx \
-     WHERE r.log_id = ?1 AND r.record_key = ?2 ORDER BY r.idx LIMIT 1";
 
 /// Leaf hashes of the tile that is not full yet.
 pub(super) const LEAVES: &str = "SELECT leaf_hash FROM qt_entry \
@@ -141,7 +133,24 @@ pub(super) const INSERT_RECORD: &str = "INSERT INTO qt_record \
 pub(super) const INSERT_NUMBER: &str =
     "INSERT INTO qt_number (log_id, path, value, idx) VALUES (?1, ?2, ?3, ?4)";
 
+/// Takes the place of a row that somebody else put there.
+pub(super) const INSERT_IDS: &str =
+    "INSERT OR REPLACE INTO qt_id (log_id, n, keys) VALUES (?1, ?2, ?3)";
+
 pub(super) const INDEXED: &str = "UPDATE qt_log SET indexed = ?2 WHERE log_id = ?1";
+
+pub(super) const IDENTIFIED: &str = "UPDATE qt_log SET identified = ?2 WHERE log_id = ?1";
+
+/// How many entries have their ids in `qt_id`.
+pub(super) const IDENTIFIED_TO: &str = "SELECT identified FROM qt_log WHERE log_id = ?1";
+
+/// The ids of some entries, 256 a row.
+pub(super) const IDS: &str =
+    "SELECT n, keys FROM qt_id WHERE log_id = ?1 AND n >= ?2 AND n < ?3 ORDER BY n";
+
+/// Rows that belong to no entries.
+pub(super) const STRAY_IDS: &str =
+    "SELECT n FROM qt_id WHERE log_id = ?1 AND (n < 0 OR n >= ?2) LIMIT 100";
 
 /// Everything that was derived from records.
 pub(super) const RECORDS: &str = "SELECT idx, record_key, stage, at_us, numbers FROM qt_record \
@@ -162,9 +171,9 @@ pub(super) const CHECKPOINTS: &str =
 /// Whether every index has what its table has, and no page is damaged.
 pub(super) const SOUND: &str = "PRAGMA integrity_check(20)";
 
-/// Records of an id, by its key.
+/// Records that have an id of this key, of those from `?2` on: few, whose ids are in no row yet.
 pub(super) const BY_KEY: &str =
-    "SELECT idx FROM qt_record WHERE log_id = ?1 AND record_key = ?2 LIMIT ?3";
+    "SELECT idx FROM qt_record WHERE log_id = ?1 AND idx >= ?2 AND record_key = ?3";
 
 /// Records of a stage.
 pub(super) const BY_STAGE: &str =
@@ -204,10 +213,8 @@ pub(super) const ALL: &[&str] = &[
     END,
     MOVE,
     INSERT_OBJECT,
-    OBJECT_ID,
     INSERT_ENTRY,
     INSERT_TILE,
-    KNOWN,
     LEAVES,
     TILES,
     LINES,
@@ -223,7 +230,12 @@ pub(super) const ALL: &[&str] = &[
     SPAN,
     INSERT_RECORD,
     INSERT_NUMBER,
+    INSERT_IDS,
     INDEXED,
+    IDENTIFIED,
+    IDENTIFIED_TO,
+    IDS,
+    STRAY_IDS,
     RECORDS,
     NUMBERS,
     STRAY_OBJECTS,

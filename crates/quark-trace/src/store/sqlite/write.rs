@@ -7,20 +7,14 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::log_id;
 use super::connection::{commit, roll_back};
-use super::edge::{Edge, range_of};
+use super::edge::{Edge, WIDTH, range_of};
 use super::fault::Fault;
-use super::ids::{Admission, Tail};
+use super::ids::{Admission, Ids};
 use super::pending::PendingEntry;
-use super::{index, statements as sql};
+use super::statements as sql;
 use crate::error::ErrorKind;
 use crate::store::schemas::OUTDATED;
 use crate::store::{Appended, NewEntry};
-
-/// Entries that may be without derived columns when a record id is looked up; the ids of these are
-/// kept in memory.
-const TAIL: u64 = 2048;
-/// Entries of which columns are derived in one transaction, so that others get their turns.
-const PART: i64 = 1024;
 
 /// What this handle knows of a log. None of it is believed without a look at the database.
 #[derive(Debug)]
@@ -31,15 +25,15 @@ pub(super) struct LogState {
     edge: Option<Edge>,
     /// Whether `edge` follows from a signed root or from the entries themselves.
     proven: bool,
-    tail: Tail,
-    /// How many entries were without derived columns when we last looked; `None` before that.
-    behind: Option<u64>,
+    ids: Ids,
+    /// Whether `ids` were read.
+    has_ids: bool,
 }
 
 /// Where the database says that a log ends.
 struct End {
     edge: Edge,
-    indexed: u64,
+    identified: u64,
     is_new: bool,
 }
 
@@ -50,8 +44,8 @@ impl LogState {
             log_id: log_id(project),
             edge: None,
             proven: false,
-            tail: Tail::default(),
-            behind: None,
+            ids: Ids::default(),
+            has_ids: false,
         }
     }
 
@@ -78,7 +72,7 @@ impl LogState {
         expected: Option<u64>,
     ) -> Result<Appended, Fault> {
         if entries.iter().any(|entry| entry.once.is_some()) {
-            self.derive_most(connection)?;
+            self.read_ids(connection)?;
         }
         connection.prepare_cached(sql::BEGIN)?.execute([])?;
         let known = self.edge.take();
@@ -91,26 +85,29 @@ impl LogState {
                 self.edge = Some(edge);
                 Ok(appended)
             }
-            Err(fault) => {
-                self.tail = Tail::default();
-                Err(fault)
-            }
+            // Whoever is refused leaves all as it was; after any other fault this state is dropped.
+            Err(fault) => Err(fault),
         }
     }
 
-    /// Derives columns, in transactions of their own, until few entries are without.
-    fn derive_most(&mut self, connection: &Connection) -> Result<(), Fault> {
-        while self.behind.is_none_or(|behind| behind > TAIL) {
-            let end = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(3)?));
-            let end = connection.prepare_cached(sql::END)?.query_row([self.log_id], end);
-            let behind = end.optional()?.map_or(0, |(size, indexed)| size.saturating_sub(indexed));
-            let behind = u64::try_from(behind).unwrap_or_default();
-            self.behind = Some(behind);
-            if behind > TAIL {
-                index::catch_up(connection, self.log_id, PART)?;
-            }
+    /// Reads the ids of a log when they are first needed here, before the lock is taken.
+    fn read_ids(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.has_ids, true) {
+            let (identified, size) = self.ids_end(connection)?;
+            self.ids.read_on(connection, self.log_id, identified, size)?;
         }
         Ok(())
+    }
+
+    /// How many entries have their ids in rows, and how many there are.
+    fn ids_end(&self, connection: &Connection) -> Result<(u64, u64), Fault> {
+        let end = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(4)?, row.get::<_, i64>(1)?));
+        let end = connection.prepare_cached(sql::END)?.query_row([self.log_id], end).optional()?;
+        let (identified, size) = end.unwrap_or_default();
+        match (u64::try_from(identified), u64::try_from(size)) {
+            (Ok(identified), Ok(size)) if is_within(identified, size) => Ok((identified, size)),
+            _ => Err(outside()),
+        }
     }
 
     /// Gives last whether there is anything to commit.
@@ -121,7 +118,7 @@ impl LogState {
         entries: &[PendingEntry<'_>],
         expected: Option<u64>,
     ) -> Result<(Appended, Edge, bool), Fault> {
-        let End { mut edge, mut indexed, is_new } = self.end(connection, known)?;
+        let End { mut edge, identified, is_new } = self.end(connection, known)?;
         let size = edge.range.size();
         if expected.is_some_and(|expected| expected != size) {
             let message = format!("the log has {size} entries by now; look again and retry");
@@ -137,13 +134,8 @@ impl LogState {
                 return Err(Fault::new(ErrorKind::Conflict { actual: size }, OUTDATED));
             }
         }
-        let derives = size - indexed > TAIL && entries.iter().any(|entry| entry.once.is_some());
-        if derives {
-            index::step(connection, self.log_id, i64::MAX)?;
-            indexed = size;
-        }
         let Admission { existing, fresh } =
-            self.tail.admit(connection, self.log_id, entries, indexed, size)?;
+            self.ids.admit(connection, self.log_id, entries, identified, size)?;
         let header_object = header_object(&self.project);
         let header = PendingEntry::of(&NewEntry::new(Kind::Log, &header_object))?;
         let mut new: Vec<&PendingEntry<'_>> = Vec::with_capacity(fresh.len() + 1);
@@ -155,11 +147,12 @@ impl LogState {
                 connection.prepare_cached(sql::CREATE_LOG)?.execute((self.log_id, name))?;
             }
             self.insert(connection, &mut edge, &new)?;
-            self.tail.note(size, &new);
+            self.ids.note(size, &new);
+            if new.iter().any(|entry| entry.once.is_some()) {
+                self.ids.write_rows(connection, self.log_id)?;
+            }
         }
-        let wrote = !new.is_empty() || derives;
-        self.behind = Some(edge.range.size() - indexed);
-        Ok((Appended { size: edge.range.size(), existing }, edge, wrote))
+        Ok((Appended { size: edge.range.size(), existing }, edge, !new.is_empty()))
     }
 
     fn insert(
@@ -175,12 +168,7 @@ impl LogState {
         for entry in new {
             let index = edge.range.size() as i64;
             let digest = &entry.digest.0[..];
-            let object_id = match insert_object.execute((self.log_id, digest, &*entry.object))? {
-                0 => connection
-                    .prepare_cached(sql::OBJECT_ID)?
-                    .query_row((self.log_id, digest), |row| row.get(0))?,
-                _ => connection.last_insert_rowid(),
-            };
+            let object_id = insert_object.insert((self.log_id, digest, &*entry.object))?;
             let leaf = &entry.leaf.0[..];
             let kind: &str = &entry.kind;
             insert_entry.execute((self.log_id, index, &entry.line, leaf, kind, object_id))?;
@@ -215,7 +203,7 @@ impl LogState {
         let mut rows = statement.query([self.log_id])?;
         let Some(row) = rows.next()? else {
             self.proven = true;
-            return Ok(End { edge: Edge::new(CompactRange::new()), indexed: 0, is_new: true });
+            return Ok(End { edge: Edge::new(CompactRange::new()), identified: 0, is_new: true });
         };
         if row.get_ref(0)?.as_bytes().ok() != Some(self.project.as_str().as_bytes()) {
             return Err(Fault::corrupted(
@@ -237,10 +225,19 @@ impl LogState {
                 Edge::new(range)
             }
         };
-        let indexed = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(u64::MAX);
-        if indexed > edge.range.size() {
-            return Err(Fault::corrupted("the column indexed in qt_log is outside the log"));
+        let identified = u64::try_from(row.get::<_, i64>(4)?).unwrap_or(u64::MAX);
+        if !is_within(identified, edge.range.size()) {
+            return Err(outside());
         }
-        Ok(End { edge, indexed, is_new: false })
+        Ok(End { edge, identified, is_new: false })
     }
+}
+
+/// Rows of ids are full, and of entries that are there.
+fn is_within(identified: u64, size: u64) -> bool {
+    identified <= size && identified.is_multiple_of(WIDTH)
+}
+
+fn outside() -> Fault {
+    Fault::corrupted("the column identified in qt_log is outside the log")
 }

@@ -160,6 +160,7 @@ impl Writer {
                     // They may be there by now: each is appended once, however often it is tried.
                     for entry in entries.iter_mut().filter(|entry| entry.is_record) {
                         entry.once = entry.once.or_else(|| key_of(&entry.object));
+                        entry.names_its_id = entry.once.is_some();
                     }
                 }
                 self.buffered.insert(project.clone(), entries);

@@ -1,0 +1,57 @@
+//! Who records are delivered to, and what is made of the answer.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use quark_trace_core::ids::ProjectId;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::HttpStore;
+use crate::store::http::Answered;
+
+/// Takes records; the same record again changes nothing.
+pub trait Receiver: Debug + Send + Sync {
+    /// Appends record lines, at most 1,000, all or none.
+    fn receive(&self, project: &ProjectId, lines: &[&[u8]]) -> Result<()>;
+
+    /// Lets go of connections.
+    fn let_go(&self) {}
+}
+
+impl Receiver for HttpStore {
+    fn receive(&self, project: &ProjectId, lines: &[&[u8]]) -> Result<()> {
+        self.send_records(project, lines).map(drop)
+    }
+
+    fn let_go(&self) {
+        // Closing connections cannot fail.
+        let _ = crate::store::Store::close(self);
+    }
+}
+
+/// What an error means for records that wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The server does not answer: all wait.
+    Unreachable { after: Option<Duration> },
+    /// The server answers, but takes nothing now: these wait, and somebody has to be told.
+    Later { after: Option<Duration> },
+    /// It never takes this, for this reason.
+    Never(&'static str),
+}
+
+impl Verdict {
+    pub fn of(error: &Error) -> Self {
+        let answered = Answered::of(error);
+        let after = answered.and_then(|answer| answer.retry_after_s).map(Duration::from_secs);
+        match error.kind() {
+            ErrorKind::Unavailable => Self::Unreachable { after },
+            ErrorKind::Busy => Self::Later { after },
+            ErrorKind::SchemaBroken => Self::Never("schema_broken"),
+            ErrorKind::InvalidInput if answered.is_some() => Self::Never("invalid_input"),
+            ErrorKind::TooLarge if answered.is_some() => Self::Never("too_large"),
+            ErrorKind::RecordConflict => Self::Never("record_conflict"),
+            _ => Self::Later { after },
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Which history of a log the server is held to: its first checkpoint is kept, and each later one is
+//! accepted only with a proof that the log merely grew.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use quark_trace_core::ids::ProjectId;
+use quark_trace_core::ledger::merkle::verify_consistency;
+use quark_trace_core::ledger::{Checkpoint, Digest, Note, VerifierKey};
+
+use super::fault::malformed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Pin, Pins};
+use crate::store::Head;
+
+const OPERATION: &str = "check the server's checkpoint";
+/// The code of FORMAT for two histories of one log.
+const FORK: &str = "E-FORK";
+
+/// The path of a consistency proof between two sizes.
+pub(super) type Consistency<'a> = &'a mut dyn FnMut(u64, u64) -> Result<Vec<Digest>>;
+
+/// What was accepted of the logs of one server.
+#[derive(Debug)]
+pub(super) struct Known {
+    server: String,
+    pins: Option<Pins>,
+    /// Held while one checkpoint is asked for and looked at, so that no older answer comes after a
+    /// newer one.
+    seen: Mutex<HashMap<ProjectId, Pin>>,
+}
+
+impl Known {
+    pub fn new(server: &str, pins: Option<Pins>) -> Self {
+        Self { server: server.to_owned(), pins, seen: Mutex::default() }
+    }
+
+    /// Asks for the head of a log, and accepts it if it continues what was accepted before.
+    pub fn accept(
+        &self,
+        project: &ProjectId,
+        read: &mut dyn FnMut() -> Result<Option<Head>>,
+        consistency: Consistency<'_>,
+    ) -> Result<Option<Head>> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("{} {}", self.server, project.percent_encoded());
+        let held = self.pins.as_ref().map(|pins| pins.hold(&name)).transpose()?;
+        let before = match &held {
+            Some(held) => held.read()?,
+            None => seen.get(project).cloned(),
+        };
+        let head = read()?;
+        let evidence = |told: &Told| -> Result<String> {
+            let text = told.evidence(&name, before.as_ref());
+            let Some(held) = &held else { return Ok("no folder for evidence is set".to_owned()) };
+            Ok(format!("both are kept in {}", held.write_evidence(&text)?.display()))
+        };
+        let next = match check(before.as_ref(), head.as_ref(), consistency) {
+            Ok(next) => next,
+            Err(Refused::Error(error)) => return Err(error),
+            Err(Refused::Fork(told)) => return Err(told.error(&name, &evidence(&told)?)),
+        };
+        if let Some(next) = next.filter(|next| before.as_ref() != Some(next)) {
+            if let Some(held) = &held {
+                held.write(&next)?;
+            }
+            seen.insert(project.clone(), next);
+        }
+        Ok(head)
+    }
+}
+
+/// Why a head is not accepted.
+#[derive(Debug)]
+enum Refused {
+    /// It could not be checked.
+    Error(Error),
+    /// It contradicts what was accepted.
+    Fork(Box<Told>),
+}
+
+/// What the server told that contradicts what it had told before.
+#[derive(Debug)]
+struct Told {
+    what: String,
+    note: Option<String>,
+    path: Vec<Digest>,
+}
+
+impl Told {
+    fn error(&self, name: &str, kept: &str) -> Error {
+        let what = &self.what;
+        let message = format!(
+            "{what}; {kept}. Show it to whoever runs the server and to those who rely on the log"
+        );
+        Error::new(ErrorKind::Integrity(FORK), OPERATION, message).on(name)
+    }
+
+    /// Both statements of the server, for whoever has to judge them.
+    fn evidence(&self, name: &str, before: Option<&Pin>) -> String {
+        let path: String = self.path.iter().map(|hash| hash.to_base64() + "\n").collect();
+        let (key, accepted) =
+            before.map_or((String::new(), ""), |pin| (pin.key.to_string(), pin.note.as_str()));
+        format!(
+            "quark-trace-fork/1\nlog {name}\nwhat {}\nkey {key}\n\naccepted before:\n{accepted}\n\
+             told now:\n{}\nconsistency path told:\n{path}",
+            self.what,
+            self.note.as_deref().unwrap_or("(no checkpoint)\n"),
+        )
+    }
+}
+
+fn fork(what: impl Into<String>, note: Option<&str>, path: Vec<Digest>) -> Refused {
+    Refused::Fork(Box::new(Told { what: what.into(), note: note.map(ToOwned::to_owned), path }))
+}
+
+/// What is to be kept in mind of a head; an error when it does not continue what was accepted.
+fn check(
+    before: Option<&Pin>,
+    head: Option<&Head>,
+    consistency: Consistency<'_>,
+) -> Result<Option<Pin>, Refused> {
+    let beside = head.map(|head| &head.beside);
+    let note = beside.and_then(|beside| beside.checkpoint.as_deref());
+    let Some(note) = note else {
+        return match before {
+            None => Ok(None),
+            Some(pin) => {
+                let size = pin.checkpoint.size;
+                let what = format!("the server signed {size} entries and shows no checkpoint now");
+                Err(fork(what, None, Vec::new()))
+            }
+        };
+    };
+    let keys = beside.and_then(|beside| beside.keys.as_deref()).unwrap_or_default();
+    let next = match before {
+        None => opened(note, keys).map_err(Refused::Error)?,
+        Some(pin) => match Checkpoint::open(note, &pin.key) {
+            Ok(checkpoint) => Pin { key: pin.key.clone(), checkpoint, note: note.to_owned() },
+            Err(fault) => {
+                let what = format!("the checkpoint is not signed by the known key: {fault}");
+                return Err(fork(what, Some(note), Vec::new()));
+            }
+        },
+    };
+    if let Some(head) = head {
+        check_covered(&next, head)?;
+    }
+    if let Some(pin) = before {
+        check_continued(pin, &next, consistency)?;
+    }
+    Ok(Some(next))
+}
+
+/// A first checkpoint, by a key that lies beside the log.
+fn opened(note: &str, keys: &str) -> Result<Pin> {
+    let mut fault = None;
+    for line in keys.lines().filter(|line| !line.trim().is_empty()) {
+        let key = VerifierKey::parse(line.trim()).map_err(|fault| malformed(OPERATION, fault))?;
+        match Checkpoint::open(note, &key) {
+            Ok(checkpoint) => return Ok(Pin { key, checkpoint, note: note.to_owned() }),
+            Err(found) => fault = Some(found),
+        }
+    }
+    let fault = fault.map_or_else(|| "no key is named".to_owned(), |fault| fault.to_string());
+    Err(malformed(OPERATION, format!("its checkpoint cannot be checked: {fault}")))
+}
+
+/// The checkpoint is over what the server calls the log.
+fn check_covered(next: &Pin, head: &Head) -> Result<(), Refused> {
+    let (signed, size) = (next.checkpoint.size, head.range.size());
+    if signed > size {
+        let what = format!("the server signed {signed} entries and shows {size}");
+        return Err(fork(what, Some(&next.note), Vec::new()));
+    }
+    if signed == size && next.checkpoint.root != head.range.root() {
+        let what = format!("the server signed another root over {size} entries than it shows");
+        return Err(fork(what, Some(&next.note), Vec::new()));
+    }
+    Ok(())
+}
+
+fn check_continued(before: &Pin, next: &Pin, consistency: Consistency<'_>) -> Result<(), Refused> {
+    let (old, new) = (&before.checkpoint, &next.checkpoint);
+    if old == new {
+        return Ok(());
+    }
+    if old.origin != new.origin {
+        let what = format!("the log was called {}, and is called {} now", old.origin, new.origin);
+        return Err(fork(what, Some(&next.note), Vec::new()));
+    }
+    if new.size <= old.size {
+        let what = match new.size == old.size {
+            true => format!("the server signed two roots over {} entries", new.size),
+            false => format!("the server signed {} entries, and {} now", old.size, new.size),
+        };
+        return Err(fork(what, Some(&next.note), Vec::new()));
+    }
+    let path = consistency(old.size, new.size).map_err(Refused::Error)?;
+    verify_consistency(old.size, old.root, new.size, new.root, &path).map_err(|fault| {
+        let sizes = format!("{} entries to {}", old.size, new.size);
+        let what = format!("the server cannot prove that the log grew from {sizes}: {fault}");
+        fork(what, Some(&next.note), path)
+    })
+}
+
+/// The checkpoint that a note holds, unchecked, for messages.
+pub(super) fn is_checkpoint(note: &str) -> bool {
+    Note::parse(note).and_then(|note| Checkpoint::parse(note.text())).is_ok()
+}
