@@ -17,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::pages::fault;
 use crate::problem::{Code, Problem};
+use crate::serve::connections::Answering;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,7 +50,8 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let answering = client.map(|client| app.admission.begin(client));
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let method = name_of_method(request.method());
+    let asked_method = request.method().clone();
+    let method = name_of_method(&asked_method);
     // Where a length and chunks come together, somebody in between may have read another end. The
     // length is not shown to us, so whatever is behind a body in chunks is not read at all.
     let is_last = request.version() == Version::HTTP_11
@@ -65,10 +67,11 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     };
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.request_id = Some(id.clone());
+        problem.hide_keys();
         let headers = std::mem::take(response.headers_mut());
         response = match &page {
             None => problem.into_response(),
-            Some((uri, asked)) => fault::answer(&app, &method, uri, asked, problem)
+            Some((uri, asked)) => fault::answer(&app, &asked_method, uri, asked, problem)
                 .unwrap_or_else(IntoResponse::into_response),
         };
         for (name, value) in &headers {
@@ -84,7 +87,16 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let labels =
         [("method", method.to_owned()), ("route", route), ("status", status.as_u16().to_string())];
     metrics::histogram!("quark_trace_request_seconds", &labels).record(seconds);
-    let headers = response.headers_mut();
+    dress(&app, response.headers_mut(), &id);
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    until_the_end(response, answering)
+}
+
+/// Adds what every answer has.
+fn dress(app: &App, headers: &mut HeaderMap, id: &str) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -93,19 +105,19 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    if is_last {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
+}
+
+/// A long answer is under way until its last part was taken.
+fn until_the_end(response: Response, answering: Option<Answering>) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;
     }
-    // A long answer is under way until its last part was taken.
     response.map(|body| {
         Body::new(body.map_frame(move |frame| {
-            let _until_the_end = &answering;
+            let _held = &answering;
             frame
         }))
     })

@@ -235,3 +235,64 @@ impl AsyncWrite for Counted {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(most: usize, most_of_one: usize) -> Arc<Admission> {
+        Admission::new(&Limits {
+            connections: most,
+            connections_per_address: most_of_one,
+            ..Limits::default()
+        })
+    }
+
+    fn client(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn is_closed(place: &mut Place) -> bool {
+        place.closed.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+    }
+
+    #[test]
+    fn who_waits_longest_without_a_request_gives_way() {
+        let admission = admission(3, 9);
+        let clients = ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.3:2"];
+        let mut places: Vec<_> =
+            clients[..3].iter().map(|text| admission.admit(client(text)).unwrap()).collect();
+        let answering = admission.begin(client(clients[0]));
+        places.push(admission.admit(client(clients[3])).unwrap());
+        let closed: Vec<_> = places.iter_mut().map(is_closed).collect();
+        assert_eq!(closed, [false, true, false, false]);
+
+        // Answered just now, it waits for less long than all others.
+        drop(answering);
+        places.push(admission.admit(client(clients[4])).unwrap());
+        let closed: Vec<_> = places.iter_mut().map(is_closed).collect();
+        assert_eq!(closed, [false, true, true, false, false]);
+        drop(places);
+        assert!(admission.counts().connections.is_empty());
+        assert!(admission.counts().of.is_empty() && admission.counts().waiting.is_empty());
+    }
+
+    #[test]
+    fn nobody_gives_way_while_all_are_answered() {
+        let admission = admission(1, 9);
+        let _place = admission.admit(client("10.0.0.1:1")).unwrap();
+        let answering = admission.begin(client("10.0.0.1:1"));
+        assert!(admission.admit(client("10.0.0.2:1")).is_none());
+        drop(answering);
+        assert!(admission.admit(client("10.0.0.2:1")).is_some());
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address() {
+        let admission = admission(9, 2);
+        let places = ["[2001:db8::1]:1", "[2001:db8::ffff:2]:1", "[2001:db8:0:1::1]:1"]
+            .map(|text| admission.admit(client(text)));
+        assert!(places.iter().all(Option::is_some));
+        assert!(admission.admit(client("[2001:db8::3]:1")).is_none());
+    }
+}
