@@ -30,7 +30,7 @@ def shapes(key: str) -> list[bytes]:
     """The secret of a key as somebody might write it; its id is public."""
     secret = key.split("_")[2]
     whole = [key, secret, secret[:20], secret[-20:]]
-    coded = [base64.b64encode(key.encode()).decode(), key.encode().hex(),
+    coded = [key.encode().hex().upper(), base64.b64encode(key.encode()).decode(), key.encode().hex(),
              urllib.parse.quote(key, safe=""), key.encode("utf-16-le").hex()]
     return [text.encode() for text in whole + coded]
 
@@ -93,11 +93,10 @@ def test_keys_are_nowhere_but_with_their_holders(traced: Served) -> None:
     traced.start()
     begin(traced, "demo", node)
     begin(traced, "other", foreign)
-    said = [b"".join(traced.log.read_bytes() for _ in range(1))]
+    said: list[bytes] = []
     for key in keys:
         for sent in wrong_places(key, foreign):
             answer = exchange(traced, sent, wait_s=3)
-            # What was asked for by an own name is told back; the log of the server is another matter.
             said.append(answer.raw)
     # A key that is made over the network is in its answer, this once, and in no other.
     status, _, answer = traced.request("POST", "/registry/keys", admin,
@@ -129,17 +128,19 @@ def test_keys_are_nowhere_but_with_their_holders(traced: Served) -> None:
     database = sqlite3.connect(traced.store.removeprefix("sqlite:"))
     dump = "\n".join(database.iterdump()).encode()
     database.close()
-    assert b"hospital" in dump, "this is no dump of the registry"
+    assert dump.count(b"INSERT INTO") > 20, "this is no dump of the registry"
     assert_absent("a dump of the database", dump, keys)
 
 
 
 
+@pytest.mark.filterwarnings("ignore:the node could not be verified yet")
 def test_the_client_shows_its_key_to_nobody(traced: Served, monkeypatch) -> None:
     backend_module = pytest.importorskip("quark_trace.trace.backends.http_backend")
     key = traced.key("--node", "site-1")
     traced.start()
     monkeypatch.setenv("QUARK_TRACE_API_KEY", "")
+    monkeypatch.setenv("QUARK_TRACE_SPOOL", str(traced.folder / "spool"))
     backend = backend_module.HttpBackend(traced.url, "site-1", key)
     said = [repr(backend), str(backend), repr(vars(backend)), f"{backend!r}"]
     with pytest.raises(Exception):
@@ -155,6 +156,9 @@ def test_the_client_shows_its_key_to_nobody(traced: Served, monkeypatch) -> None
             said.append(frames(error))
             said.append(repr(error) + str(error.__cause__) + repr(error.args))
     assert_absent("the client", "\n".join(said).encode(), [key])
+    for file in (traced.folder / "spool").rglob("*"):
+        if file.is_file():
+            assert_absent(str(file), file.read_bytes(), [key])
     assert len(said) > 10
 
 

@@ -28,7 +28,7 @@ const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for a slow client.
 const WAITING: usize = 2;
 /// Long answers at a time. Each has a thread, and whoever reads slowly must not have them all.
-const LONG_ANSWERS: usize = 24;
+const LONG_ANSWERS: usize = 16;
 /// How long a client may take for a chunk.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same when more than half of the long answers are taken.
