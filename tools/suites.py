@@ -112,7 +112,15 @@ def server() -> list[Step]:
         set_up("venv", "seed", "command"),
         folder_step("clients", "tests/server", [TEST_PYTHON, "-m", "pytest", "-rs", "-q",
                                                 "tests/server"]),
+        server_kills("SQLite"), server_kills("PostgreSQL"),
     ]
+
+
+def server_kills(database: str, *arguments: str) -> Step:
+    """Kills of servers under load; on PostgreSQL of two that share a database."""
+    around = ["tools/with-postgres"] if database == "PostgreSQL" else []
+    return folder_step(f"kills, {database}", "tests/crash/run-server",
+                       [*around, "tests/crash/run-server", "--only", database, *arguments])
 
 
 def docs() -> list[Step]:
@@ -160,7 +168,8 @@ def soak() -> list[Step]:
             folder_step("faults, kills and power cuts", "tests/crash/run",
                         ["tests/crash/run", "--soak"]),
             folder_step("kills and failovers of PostgreSQL", "tests/crash/run-postgres",
-                        ["tests/crash/run-postgres", "--soak"])]
+                        ["tests/crash/run-postgres", "--soak"]),
+            server_kills("SQLite", "--soak"), server_kills("PostgreSQL", "--soak")]
 
 
 def set_up(*targets: str) -> Step:

@@ -17,6 +17,7 @@ use crate::access::session::Sessions;
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
+use crate::serve::connections::Admission;
 use crate::settings::Settings;
 use crate::writer::Writer;
 
@@ -38,6 +39,8 @@ pub struct App {
     pub registry: Registry,
     /// Who is signed in to the pages.
     pub sessions: Sessions,
+    /// Who is connected.
+    pub admission: Arc<Admission>,
     /// How often somebody may call.
     pub rates: Rates,
     /// What was refused.
@@ -66,6 +69,7 @@ impl App {
         Ok(Self {
             registry,
             sessions: Sessions::new(secret, settings.tls.is_some()),
+            admission: Admission::new(&settings.limits),
             rates: Rates::new(&settings.limits),
             audit: Audit::default(),
             writer: Writer::start(shards, settings.limits.waiting),

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use quark_trace::{Error, ErrorKind, Outcome};
 use serde::Serialize;
 
+use crate::access::without_keys;
+
 /// What programs branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -150,6 +152,15 @@ impl Problem {
         let mut problem = Self::new(Code::Busy, detail).not_written();
         problem.retry_after = Some(Duration::from_secs(1));
         problem
+    }
+
+    /// Leaves out what looks like a key.
+    pub fn hide_keys(&mut self) {
+        self.detail = without_keys(&self.detail);
+        for fault in &mut self.faults {
+            fault.path = without_keys(&fault.path);
+            fault.message = without_keys(&fault.message);
+        }
     }
 
     /// Says that nothing was written.

@@ -12,12 +12,12 @@ use quark_trace::{Error, ErrorKind, Result};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-mod connections;
+pub mod connections;
 
 use crate::app::App;
 use crate::routes;
 use crate::settings::{Settings, Tls};
-use connections::{Admission, Capped};
+use connections::Capped;
 
 const OPERATION: &str = "start the server";
 
@@ -74,11 +74,12 @@ impl Server {
         let ending = tokio::spawn(end(Arc::clone(&app), handle.clone(), stop));
         let ticking = tokio::spawn(tick(Arc::clone(&app)));
         let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        let admission = Admission::new(&app.settings.limits);
         let wrap = |error: io::Error| Error::io("answer requests", "the network", error);
         let mut server = axum_server::from_tcp(listener).map_err(wrap)?.handle(handle);
         set_limits(server.http_builder(), &app);
-        let capped = Capped::new(admission);
+        // Who says nothing at all is not seen by the limits of the protocols.
+        server = server.first_request_timeout(app.settings.limits.header_wait);
+        let capped = Capped::new(Arc::clone(&app.admission));
         let served = match tls {
             None => server.acceptor(capped).serve(service).await,
             Some(config) => {
@@ -153,6 +154,7 @@ fn set_limits(
         .max_concurrent_streams(64)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(256 * 1024)
+        .max_send_buf_size(64 * 1024)
         .keep_alive_interval(limits.idle)
         .keep_alive_timeout(limits.header_wait);
 }

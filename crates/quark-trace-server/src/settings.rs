@@ -78,7 +78,7 @@ impl Default for Limits {
             header_wait: Duration::from_secs(10),
             body_wait: Duration::from_secs(60),
             idle: Duration::from_secs(75),
-            connections: 2048,
+            connections: 1024,
             connections_per_address: 512,
             key_rate: 5000,
             address_rate: 50,

@@ -15,7 +15,7 @@ It ends with Ctrl-C or SIGTERM; requests that are under way get their answers fi
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
-    /// The store: a database such as sqlite:server.db or postgres://… (else from the environment)
+    /// The store: a database such as sqlite:server.db or postgres://user@host/database (else from the environment)
     pub store: Option<String>,
     /// The address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8750")]
@@ -46,7 +46,7 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub address_rate: u32,
     /// Most connections at a time
-    #[arg(long, value_name = "N", default_value_t = 2048)]
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     pub connections: usize,
     /// Most connections of one address at a time
     #[arg(long, value_name = "N", default_value_t = 512)]

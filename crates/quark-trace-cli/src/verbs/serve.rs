@@ -18,6 +18,10 @@ use crate::failure::Failure;
 use crate::output::{GOOD, Output};
 use crate::target::{Access, keys, open_with};
 
+/// Open files that are no connections of clients: the store, the log, the libraries.
+#[cfg(unix)]
+const FILES_BESIDE: u64 = 256;
+
 pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
     let level = asked.log.parse::<tracing_subscriber::filter::LevelFilter>();
     let level = level.map_err(|_| {
@@ -25,6 +29,7 @@ pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
     })?;
     write_log(level, output.json);
     install_metrics();
+    allow_files(asked.connections, output);
     let scratch = demo::Scratch::wanted(asked)?;
     let keys = match &scratch {
         Some(scratch) => Some(scratch.keys()?),
@@ -64,6 +69,29 @@ fn named(keys: Option<Keyring>, asked: &Serve) -> Result<Option<Keyring>, Failur
         (keys, _) => Ok(keys),
     }
 }
+
+/// Allows as many open files as there may be connections: most systems start programs with 1,024,
+/// and who holds them all would keep the server from its database, too.
+#[cfg(unix)]
+fn allow_files(connections: usize, output: &Output) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let needed = connections as u64 + FILES_BESIDE;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+    let is_enough = limit.current == Some(needed);
+    if setrlimit(Resource::Nofile, limit).is_err() || !is_enough {
+        output.say(format!(
+            "warning: {connections} connections need {needed} open files, which this system does \
+             not allow; raise the limit (`ulimit -n`) or lower --connections"
+        ));
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_files(_connections: usize, _output: &Output) {}
 
 /// What sessions are signed with: the same on every server that has the key.
 fn secret(keys: Option<&Keyring>) -> Result<[u8; 32], Failure> {

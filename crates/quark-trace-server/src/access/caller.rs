@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use quark_trace::clock::{Clock, SystemClock};
+use quark_trace::core::ids::ProjectId;
 
 use super::key::ApiKey;
 use super::session::Sessions;
-use crate::registry::{Actor, Registry, Role};
+use crate::registry::{Actor, Opening, Registry, Role};
 
 /// The holder of a key that is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,18 @@ impl Caller {
         match found {
             Some(true) => Self::of_key_id(key.id(), registry),
             _ => Err(refused(Refused::Unknown)),
+        }
+    }
+
+    /// Whether who was let in to a project would be let in now: a key may have ended, or a project may
+    /// not be open any more.
+    pub fn may_still_read(&self, project: &ProjectId, registry: &Registry) -> bool {
+        match self {
+            Self::Known(identity) => Self::of_key_id(&identity.key_id, registry).is_ok(),
+            Self::Anonymous => {
+                let state = registry.state();
+                state.projects.get(project).is_some_and(|claim| claim.open >= Opening::Records)
+            }
         }
     }
 

@@ -78,6 +78,24 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// The text without what looks like a key, for errors that tell somebody what they sent: a key that
+/// was put in the wrong place must not end up in the log of whoever reads the answer.
+pub fn without_keys(text: &str) -> String {
+    let mut parts = text.split(PREFIX);
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_of_key = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let end = part.find(|character| !is_of_key(character)).unwrap_or(part.len());
+        clean.push_str(PREFIX);
+        let is_key = end > ID_LENGTH;
+        if is_key {
+            clean.push('…');
+        }
+        clean.push_str(if is_key { &part[end..] } else { part });
+    }
+    clean
+}
+
 fn check_of(text: &str) -> String {
     base62(&crc32fast::hash(text.as_bytes()).to_be_bytes(), CHECK_LENGTH)
 }
@@ -124,6 +142,17 @@ mod tests {
         for bad in ["", "qt_", "qt__", "Bearer", &text[..text.len() - 1], &format!("{text}0"), "é"]
         {
             assert!(ApiKey::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_a_text_is_left_out() {
+        let key = ApiKey::generate().unwrap();
+        let text = format!("`{0}` is no index, {0}", key.reveal());
+        assert_eq!(without_keys(&text), "`qt_…` is no index, qt_…");
+        assert_eq!(without_keys(&format!("{}é", &key.reveal()[..40])), "qt_…é");
+        for plain in ["", "the index 7", "qt_", "qt_short is a name", "é qt_ é"] {
+            assert_eq!(without_keys(plain), plain);
         }
     }
 

@@ -20,5 +20,5 @@ pub mod session;
 
 pub use caller::{Caller, Identity};
 pub use guard::{Granted, guard};
-pub use key::ApiKey;
+pub use key::{ApiKey, without_keys};
 pub use policy::{Object, Policy};

@@ -86,7 +86,7 @@ fn quota(rate: u32) -> Option<Quota> {
 }
 
 /// The address, and of IPv6 the network of 64 bits that one customer has.
-fn network(address: Option<SocketAddr>) -> IpAddr {
+pub fn network(address: Option<SocketAddr>) -> IpAddr {
     match address.map(|address| address.ip().to_canonical()) {
         None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         Some(IpAddr::V6(address)) => {

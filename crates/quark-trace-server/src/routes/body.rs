@@ -1,7 +1,7 @@
 //! Bodies of requests, never more of one than is allowed and never more of all than fits.
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
@@ -17,6 +17,10 @@ const ALL_KIB: usize = 128 * 1024;
 /// Below so many KiB a body counts for nothing, so that a few big ones do not stop all others.
 const SMALL_KIB: usize = 16;
 const JSON_LIMIT: usize = 1024 * 1024;
+/// How long a client may send nothing, and how long it may be slower than [`LEAST_PER_SECOND`].
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes in a second below which nobody waits for a body.
+const LEAST_PER_SECOND: f64 = 1024.0;
 
 static MEMORY: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(ALL_KIB));
 
@@ -49,20 +53,37 @@ pub async fn read(
     }
     match tokio::time::timeout(wait, collect(body, limit)).await {
         Ok(collected) => collected,
-        Err(_) => {
-            let detail = format!("the body took longer than {} s", wait.as_secs());
-            Err(Problem::new(Code::RequestTimeout, detail).not_written())
-        }
+        Err(_) => Err(too_slow(&format!("the body took longer than {} s", wait.as_secs()))),
     }
+}
+
+fn too_slow(detail: &str) -> Problem {
+    Problem::new(Code::RequestTimeout, detail).not_written()
+}
+
+/// The next part of a body, unless it comes too slowly.
+async fn next_part(
+    body: &mut Body,
+    began: Instant,
+    so_far: usize,
+) -> Result<Option<Bytes>, Problem> {
+    let late = began.elapsed().saturating_sub(PATIENCE).as_secs_f64();
+    let next = match (so_far as f64) < late * LEAST_PER_SECOND {
+        true => None,
+        false => tokio::time::timeout(PATIENCE, body.frame()).await.ok(),
+    };
+    let frame = next.ok_or_else(|| too_slow("the body comes too slowly"))?;
+    let frame = frame.transpose().map_err(|_| Problem::invalid("the body was cut off"))?;
+    // Trailers say nothing.
+    Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }
 
 async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
     let mut bytes = Vec::new();
     let mut share: Option<SemaphorePermit<'static>> = None;
     let mut held = SMALL_KIB;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::invalid("the body was cut off"))?;
-        let Ok(data) = frame.into_data() else { continue };
+    let began = Instant::now();
+    while let Some(data) = next_part(&mut body, began, bytes.len()).await? {
         if bytes.len() + data.len() > limit {
             return Err(too_large(limit));
         }

@@ -1,20 +1,23 @@
 //! What is the same for all routes: which names the server has, where forms may come from, headers
 //! that browsers obey, an id for each request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use axum::body::{Body, HttpBody};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::pages::fault;
 use crate::problem::{Code, Problem};
+use crate::serve::connections::Answering;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,8 +47,15 @@ pub fn around(app: &Arc<App>, router: Router) -> Router {
 
 async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let answering = client.map(|client| app.admission.begin(client));
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let method = request.method().clone();
+    let asked_method = request.method().clone();
+    let method = name_of_method(&asked_method);
+    // Where a length and chunks come together, somebody in between may have read another end. The
+    // length is not shown to us, so whatever is behind a body in chunks is not read at all.
+    let is_last = request.version() == Version::HTTP_11
+        && request.headers().contains_key(header::TRANSFER_ENCODING);
     // The route, not the path: an id in it is somebody's.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
@@ -57,10 +67,11 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     };
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.request_id = Some(id.clone());
+        problem.hide_keys();
         let headers = std::mem::take(response.headers_mut());
         response = match &page {
             None => problem.into_response(),
-            Some((uri, asked)) => fault::answer(&app, &method, uri, asked, problem)
+            Some((uri, asked)) => fault::answer(&app, &asked_method, uri, asked, problem)
                 .unwrap_or_else(IntoResponse::into_response),
         };
         for (name, value) in &headers {
@@ -72,11 +83,20 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
     }
     let status = response.status();
     let seconds = started.elapsed().as_secs_f64();
-    tracing::info!(%id, %method, route, status = status.as_u16(), seconds, "answered");
+    tracing::info!(%id, method, route, status = status.as_u16(), seconds, "answered");
     let labels =
-        [("method", method.to_string()), ("route", route), ("status", status.as_u16().to_string())];
+        [("method", method.to_owned()), ("route", route), ("status", status.as_u16().to_string())];
     metrics::histogram!("quark_trace_request_seconds", &labels).record(seconds);
-    let headers = response.headers_mut();
+    dress(&app, response.headers_mut(), &id);
+    if is_last {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    until_the_end(response, answering)
+}
+
+/// Adds what every answer has.
+fn dress(app: &App, headers: &mut HeaderMap, id: &str) {
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -85,10 +105,37 @@ async fn pass(app: Arc<App>, request: Request, next: Next) -> Response {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
-    response
+}
+
+/// A long answer is under way until its last part was taken.
+fn until_the_end(response: Response, answering: Option<Answering>) -> Response {
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &answering;
+            frame
+        }))
+    })
+}
+
+/// The method, if it is one that is known: it is a label of the measurements, which would grow with
+/// what somebody invents, and what is written to the log must be nobody's slip.
+fn name_of_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Why a request is refused whatever it asks: it was meant for another host (a page elsewhere whose
@@ -126,10 +173,7 @@ fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 }
 
 fn is_ours(app: &App, host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let Some(name) = name_of(host) else { return false };
     let is_address = name
         .parse::<IpAddr>()
         .is_ok_and(|address| address.is_loopback() || address == app.settings.listen.ip());
@@ -140,4 +184,14 @@ fn is_ours(app: &App, host: &str) -> bool {
             .hosts
             .iter()
             .any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(host))
+}
+
+/// The name in a host, without its port; `None` where it is more than these.
+fn name_of(host: &str) -> Option<&str> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(name)
 }

@@ -252,7 +252,7 @@ async fn all(log: TraceLog, question: Question, form: Form) -> Result<Response, 
         }
         failed?;
         out.write(form.end())
-    });
+    })?;
     match begun.await {
         Ok(Ok(())) => Ok(response),
         Ok(Err(problem)) => Err(problem),

@@ -167,7 +167,7 @@ pub async fn entries(
         scanned.map_err(|error| out.failed(&error))?;
         failed?;
         out.write(b"{\"end\": true}\n")
-    });
+    })?;
     let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)

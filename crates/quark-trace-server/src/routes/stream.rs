@@ -14,11 +14,11 @@ use axum::response::{IntoResponse, Response};
 use quark_trace::TraceLog;
 use quark_trace::store::{Plan, Row, Select};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::asked::Asked;
-use crate::access::Granted;
+use crate::access::{Caller, Granted};
 use crate::app::App;
 use crate::live::Follower;
 use crate::problem::Problem;
@@ -26,17 +26,24 @@ use crate::problem::Problem;
 /// Bytes that are sent together.
 const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for a slow client.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
+/// Long answers at a time. Each has a thread, and whoever reads slowly must not have them all.
+const LONG_ANSWERS: usize = 16;
 /// How long a client may take for a chunk.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same when more than half of the long answers are taken.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Most records that are sent to a follower at a time.
 const TOGETHER: usize = 500;
+
+static PLACES: Semaphore = Semaphore::const_new(LONG_ANSWERS);
 
 /// What a long answer is written into, on a thread that may wait.
 #[derive(Debug)]
 pub struct Out {
     chunk: Vec<u8>,
     sender: mpsc::Sender<std::io::Result<Bytes>>,
+    _place: SemaphorePermit<'static>,
 }
 
 /// The client went away or the answer cannot go on.
@@ -62,7 +69,7 @@ impl Out {
         let chunk = std::mem::take(&mut self.chunk);
         let handle = tokio::runtime::Handle::current();
         let sent = handle.block_on(async {
-            tokio::time::timeout(PATIENCE, self.sender.send(Ok(chunk.into()))).await
+            tokio::time::timeout(patience(), self.sender.send(Ok(chunk.into()))).await
         });
         match sent {
             Ok(Ok(())) => Ok(()),
@@ -79,17 +86,30 @@ impl Out {
     }
 }
 
+fn patience() -> Duration {
+    let is_crowded = PLACES.available_permits() < LONG_ANSWERS / 2;
+    if is_crowded { LITTLE_PATIENCE } else { PATIENCE }
+}
+
 /// An answer that `write` writes.
-pub fn streamed(write: impl FnOnce(&mut Out) -> Result<(), Gone> + Send + 'static) -> Response {
+///
+/// # Errors
+/// `busy` when there are too many of them.
+pub fn streamed(
+    write: impl FnOnce(&mut Out) -> Result<(), Gone> + Send + 'static,
+) -> Result<Response, Problem> {
+    let place = PLACES.try_acquire().map_err(|_| {
+        Problem::busy("too many long answers are under way; ask for pages, or wait, then go on")
+    })?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::task::spawn_blocking(move || {
-        let mut out = Out { chunk: Vec::with_capacity(CHUNK), sender };
+        let mut out = Out { chunk: Vec::with_capacity(CHUNK), sender, _place: place };
         if write(&mut out).is_ok() {
             // Nobody is left to tell.
             let _ = out.send();
         }
     });
-    Body::from_stream(ReceiverStream::new(receiver)).into_response()
+    Ok(Body::from_stream(ReceiverStream::new(receiver)).into_response())
 }
 
 /// Where to begin.
@@ -138,7 +158,8 @@ pub async fn stream(
         Problem::busy("too many streams are open; ask for the records now and then")
     })?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    tokio::spawn(follow(log, from, follower, sender));
+    let reader = Reader { app: Arc::clone(&app), caller: granted.caller, log };
+    tokio::spawn(follow(reader, from, follower, sender));
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
     let mut response =
         Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
@@ -146,8 +167,15 @@ pub async fn stream(
     Ok(response)
 }
 
-async fn follow(
+/// Who follows what.
+struct Reader {
+    app: Arc<App>,
+    caller: Caller,
     log: TraceLog,
+}
+
+async fn follow(
+    reader: Reader,
     mut from: u64,
     mut follower: Follower,
     sender: mpsc::Sender<Result<Event, Infallible>>,
@@ -157,8 +185,8 @@ async fn follow(
     if sender.send(Ok(hello)).await.is_err() {
         return;
     }
-    loop {
-        let reading = log.clone();
+    while reader.caller.may_still_read(reader.log.project(), &reader.app.registry) {
+        let reading = reader.log.clone();
         let read = tokio::task::spawn_blocking(move || newer(&reading, from)).await;
         let Ok(Ok((events, next))) = read else {
             tracing::warn!("a stream ended, because the log could not be read");

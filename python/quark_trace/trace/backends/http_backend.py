@@ -133,8 +133,10 @@ class HttpBackend(StorageBackend):
     ) -> None:
         url = base_url or os.environ.get("QUARK_TRACE_SERVER_URL")
         node = node_id or os.environ.get("QUARK_TRACE_NODE_ID")
-        key = api_key or os.environ.get("QUARK_TRACE_API_KEY")
-        if not (url and node and key):
+        key = _Secret(api_key or os.environ.get("QUARK_TRACE_API_KEY") or "")
+        # Who reports errors with the local variables of each frame must not send it.
+        api_key = None
+        if not (url and node and key.reveal()):
             raise _SettingsError(
                 "server_url, node_id, and api_key must be provided either as arguments or via "
                 "environment variables QUARK_TRACE_SERVER_URL, QUARK_TRACE_NODE_ID, "
@@ -143,7 +145,7 @@ class HttpBackend(StorageBackend):
         self.server_url = url.rstrip("/")
         self.node_id = node
         self.delivery = delivery
-        self._key = _Secret(_checked_key(key))
+        self._key = _checked_key(key)
         self._pins = _pin_folder()
         self._options: dict[str, Any] = {
             "delivery": delivery,
@@ -161,7 +163,7 @@ class HttpBackend(StorageBackend):
         self._client = Client(
             self.server_url,
             node,
-            key,
+            key.reveal(),
             pins=self._pins,
             limit=spool_limit,
             **{name: value for name, value in self._options.items() if name != "spool_limit"},
@@ -257,8 +259,7 @@ class HttpBackend(StorageBackend):
 
     def _native_store(self) -> Store:
         if self._store is None:
-            key = self._key.reveal()
-            self._store = Store(self.server_url, api_key=key, pins=self._pins)
+            self._store = Store(self.server_url, api_key=self._key.reveal(), pins=self._pins)
         return self._store
 
     def _native_log(self, project_id: str) -> Log:
@@ -344,10 +345,14 @@ def _text(project_id: Any) -> str:
     return str(project_id)
 
 
-def _checked_key(key: str) -> str:
-    if not key.isascii() or not key.isprintable() or key != key.strip():
+def _checked_key(key: _Secret) -> _Secret:
+    if not _is_clean(key.reveal()):
         raise _SettingsError("the API key holds characters that no key has; copy it again")
     return key
+
+
+def _is_clean(text: str) -> bool:
+    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _spool_folder() -> str:
