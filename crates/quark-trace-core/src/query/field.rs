@@ -167,8 +167,17 @@ impl fmt::Display for Field {
             Self::Timestamp => formatter.write_str("timestamp"),
             Self::Index => formatter.write_str("index"),
             Self::Payload(path) => write!(formatter, "payload{path}"),
-            Self::Written(path) => write!(formatter, "params{path}"),
+            // Behind `params.` everything is one name, dots included.
+            Self::Written(path) if path.is_one_key() => write!(formatter, "params{path}"),
+            Self::Written(path) => write!(formatter, "written{path}"),
         }
+    }
+}
+
+impl Path {
+    /// Whether nothing but elements of arrays stands behind the first key.
+    fn is_one_key(&self) -> bool {
+        self.0.iter().skip(1).all(|step| matches!(step, Step::Element(_)))
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn resolve(parts: &[Part], known: &[&str]) -> Result<Field, QueryErro
     }
     match first.to_ascii_lowercase().as_str() {
         "payload" => path(rest).map(Field::Payload),
+        "written" => path(rest).map(Field::Written),
         "metrics" | "metric" => one_key(rest).map(Field::Payload),
         "params" | "param" | "parameters" | "parameter" | "tags" | "tag" => {
             one_key(rest).map(Field::Written)
@@ -191,6 +192,10 @@ mod tests {
             ("Stage", "stage"),
             ("payload.a[0][1].b", "payload.a[0][1].b"),
             ("metrics.a[0]", "payload.a[0]"),
+            ("written.a", "params.a"),
+            ("written.a.b", "written.a.b"),
+            ("written.a[0].\"b c\"", "written.a[0].\"b c\""),
+            ("params.a[0]", "params.a[0]"),
         ] {
             assert_eq!(shown(name), field);
             assert_eq!(parse(field), parse(name), "{field}");

@@ -42,7 +42,7 @@ const PATH: &str = "/openapi.json";
                        records that nobody can change unseen, and proofs of it. A key goes along as \
                        `X-API-Key` or as a bearer token; what belongs to another institution is \
                        answered as what does not exist. Errors are problem details (RFC 9457).",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
+        license(name = "MIT", identifier = "MIT")
     ),
     tags(
         (name = "Projects", description = "What is logged, and by whom."),
