@@ -34,7 +34,10 @@ def suite_steps(name: str) -> list[Step]:
 
 
 def rust() -> list[Step]:
-    return [*format_and_lints(), Step("tests", rust_tests("--tests")),
+    # Tests kill programs of the examples folder, which the test runner does not build.
+    examples = ["cargo", "build", "--quiet", "--workspace", "--examples", "--locked"]
+    return [*format_and_lints(), Step("example programs", examples, is_test=False),
+            Step("tests", rust_tests("--tests")),
             Step("examples in the documentation", ["cargo", "test", "--doc", "--workspace",
                                                    "--locked"])]
 

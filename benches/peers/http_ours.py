@@ -49,7 +49,8 @@ def begin(port: int, key: str) -> None:
              "ml_type": "supervised", "algorithm": [{"name": "none"}],
              "input": [{"name": "x", "type": "tabular"}],
              "output": [{"name": "y", "type": "label"}], "performance_metrics": ["seconds"],
-             "bias": None, "stakeholders": [{"name": "nobody", "role": "engineer"}]}
+             "bias": {"type": "none known", "affected_group": "none", "severity": "low"},
+             "stakeholders": [{"name": "nobody", "role": "engineer"}]}
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
     http_client.post_all(port, "/projects/", headers, [json.dumps(sheet).encode()])
 
