@@ -34,6 +34,18 @@ impl Record {
         }
     }
 
+    /// As [`Record::from_line`], and has the fields looked at while they are read anyway.
+    pub fn from_line_with<T>(
+        line: Vec<u8>,
+        look: impl FnOnce(&View<'_>) -> T,
+    ) -> Result<(Self, T)> {
+        let looked = match View::parse(&line) {
+            Ok(view) => look(&view),
+            Err(fault) => return Err(unreadable(fault)),
+        };
+        Ok((Self { line, faults: Vec::new() }, looked))
+    }
+
     /// Takes a line that was written here from checked parts.
     pub(crate) fn drafted(line: Vec<u8>) -> Self {
         Self { line, faults: Vec::new() }

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use quark_trace::Record;
 use serde::Serialize;
 
+use super::body::Content;
 use super::receipt::{leaf_hash_of, path_faults};
-use super::records::{append_job, taken};
+use super::records::{Taken, append_job, taken};
 use crate::app::App;
 use crate::problem::{Code, PathFault, Problem};
 use crate::writer::Job;
@@ -40,46 +41,65 @@ pub struct Place {
     faults: Vec<PathFault>,
 }
 
-/// Takes the lines of a batch.
-pub fn lines(app: &App, bytes: &[u8]) -> Result<Vec<Record>, Problem> {
-    let limits = &app.settings.limits;
-    let mut records = Vec::new();
-    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        if records.len() == limits.batch_records {
-            let detail = format!("a batch has at most {} records", limits.batch_records);
-            return Err(Problem::new(Code::TooLarge, detail).not_written());
-        }
-        if line.len() > limits.record {
-            let detail = format!("line {}: longer than {} bytes", number + 1, limits.record);
-            return Err(Problem::new(Code::TooLarge, detail).not_written());
-        }
-        let record = taken(line).map_err(|mut problem| {
-            problem.detail = format!("line {}: {}", number + 1, problem.detail);
-            problem
-        })?;
-        records.push(record);
-    }
-    if records.is_empty() {
+/// Below so many lines a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 200;
+
+/// Takes the lines of a batch: the records, and their ids.
+pub async fn lines(app: &App, content: Content) -> Result<(Vec<Record>, Vec<String>), Problem> {
+    let (most, longest) = (app.settings.limits.batch_records, app.settings.limits.record);
+    // Reading a thousand records takes milliseconds, in which others must not wait.
+    let read = tokio::task::spawn_blocking(move || read(&content.bytes, most, longest));
+    read.await.map_err(|_| Problem::new(Code::Internal, "the batch could not be read"))?
+}
+
+fn read(bytes: &[u8], most: usize, longest: usize) -> Result<(Vec<Record>, Vec<String>), Problem> {
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let lines = lines.map(|(at, line)| (at + 1, line.strip_suffix(b"\r").unwrap_or(line)));
+    let lines: Vec<_> = lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
+    if lines.is_empty() {
         return Err(Problem::invalid("the batch has no record"));
     }
-    Ok(records)
+    if lines.len() > most {
+        let detail = format!("a batch has at most {most} records");
+        return Err(Problem::new(Code::TooLarge, detail).not_written());
+    }
+    let read_part = |part: &[(usize, &[u8])]| {
+        part.iter().map(|(number, line)| read_line(*number, line, longest)).collect()
+    };
+    if lines.len() < PARALLEL_FROM {
+        let all: Result<Vec<Taken>, Problem> = read_part(&lines);
+        return Ok(all?.into_iter().unzip());
+    }
+    let (first, second) = lines.split_at(lines.len() / 2);
+    let (one, other): (Result<Vec<Taken>, _>, Result<Vec<Taken>, _>) =
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| read_part(second));
+            let one = read_part(first);
+            (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+    Ok(one?.into_iter().chain(other?).unzip())
+}
+
+fn read_line(number: usize, line: &[u8], longest: usize) -> Result<Taken, Problem> {
+    if line.len() > longest {
+        let detail = format!("line {number}: longer than {longest} bytes");
+        return Err(Problem::new(Code::TooLarge, detail).not_written());
+    }
+    taken(line).map_err(|mut problem| {
+        problem.detail = format!("line {number}: {}", problem.detail);
+        problem
+    })
 }
 
 /// Appends a batch.
-pub async fn append(app: &App, job: Job) -> Result<Response, Problem> {
+pub async fn append(app: &App, job: Job, ids: Vec<String>) -> Result<Response, Problem> {
     let project_id = job.log.project().to_string();
     let attributes = job.attributes.clone();
-    let leaves: Vec<(String, String)> = job
-        .records
-        .iter()
-        .map(|record| (record.record_id(), leaf_hash_of(record, &attributes).to_string()))
-        .collect();
+    let leaves = job.records.iter().map(|record| leaf_hash_of(record, &attributes).to_string());
+    let leaves: Vec<String> = leaves.collect();
     let done = append_job(app, job).await?;
-    let places = leaves.into_iter().zip(done.records).map(|((record_id, leaf), written)| Place {
+    let places = ids.into_iter().zip(leaves).zip(done.records);
+    let places = places.map(|((record_id, leaf), written)| Place {
         record_id,
         index: written.index,
         existing: written.existing,

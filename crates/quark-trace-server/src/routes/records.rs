@@ -11,6 +11,7 @@ use quark_trace::Record;
 use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::percent_encode;
 use quark_trace::core::payload::Payload;
+use quark_trace::core::record::{Field, View};
 use serde::Deserialize;
 
 use super::asked::{Asked, is_of_type};
@@ -77,16 +78,16 @@ pub async fn append(
     let limits = &app.settings.limits;
     if is_of_type(&headers, "application/x-ndjson") {
         let content = body::read(&headers, content, limits.batch, limits.body_wait).await?;
-        let records = batch::lines(&app, &content.bytes)?;
+        let (records, ids) = batch::lines(&app, content).await?;
         let job = job(&granted, records, parameters.expected)?;
-        return batch::append(&app, job).await;
+        return batch::append(&app, job, ids).await;
     }
     if !is_of_type(&headers, "application/json") {
         let detail = "send a record as application/json, or a batch as application/x-ndjson";
         return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
     }
     let content = body::read(&headers, content, limits.record, limits.body_wait).await?;
-    let record = taken(&content.bytes)?;
+    let (record, _) = taken(&content.bytes)?;
     let job = job(&granted, vec![record], parameters.expected)?;
     let (log, lines, attributes) =
         (job.log.clone(), vec![job.records[0].clone()], job.attributes.clone());
@@ -134,8 +135,11 @@ pub fn attributes(caller: &Caller) -> String {
     }
 }
 
+/// A record as it was sent, and its id.
+pub type Taken = (Record, String);
+
 /// Takes a record as it was sent; line ends in it become spaces, so that it is one line.
-pub fn taken(sent: &[u8]) -> Result<Record, Problem> {
+pub fn taken(sent: &[u8]) -> Result<Taken, Problem> {
     let mut line = sent.to_vec();
     for byte in &mut line {
         if matches!(byte, b'\n' | b'\r') {
@@ -145,8 +149,14 @@ pub fn taken(sent: &[u8]) -> Result<Record, Problem> {
     if std::str::from_utf8(&line).is_err() {
         return Err(Problem::invalid("the record is not UTF-8"));
     }
-    let record = Record::from_line(line).map_err(|error| Problem::invalid(error.message()))?;
-    let view = record.view();
+    let read = Record::from_line_with(line, checked_id);
+    let (record, id) = read.map_err(|error| Problem::invalid(error.message()))?;
+    Ok((record, id?))
+}
+
+/// The id of a record that a server takes: fields are texts, no key stands twice, the payload keeps
+/// the limits.
+fn checked_id(view: &View<'_>) -> Result<String, Problem> {
     if view.repeated_keys {
         return Err(Problem::invalid("the record has a key twice; one value would be lost"));
     }
@@ -156,7 +166,7 @@ pub fn taken(sent: &[u8]) -> Result<Record, Problem> {
         ("stage", view.stage),
         ("timestamp", view.timestamp),
     ] {
-        if !matches!(field, quark_trace::core::record::Field::Text(_)) {
+        if !matches!(field, Field::Text(_)) {
             return Err(Problem::invalid(format!("{name} must be a text")));
         }
     }
@@ -168,5 +178,5 @@ pub fn taken(sent: &[u8]) -> Result<Record, Problem> {
     }
     Payload::from_json(view.payload)
         .map_err(|fault| Problem::from(quark_trace::Error::from(fault)))?;
-    Ok(record)
+    Ok(id.into_owned())
 }

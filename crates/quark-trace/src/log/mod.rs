@@ -199,12 +199,13 @@ impl TraceLog {
         Stages::of(self)
     }
 
-    fn check_own(&self, record: &Record) -> Result<()> {
+    /// The id of a record, which must be of this project.
+    fn id_of_own(&self, record: &Record) -> Result<String> {
         let view = record.view();
         let named = view.project_id.to_str();
         check_stage(&view.stage.to_str())?;
         if named == self.project.as_str() {
-            return Ok(());
+            return Ok(view.record_id.to_str().into_owned());
         }
         let message = format!(
             "the record is of project {named:?}, this log is of {:?}",

@@ -33,10 +33,10 @@ impl TraceLog {
         expected: Option<u64>,
     ) -> Result<Received> {
         let received: Vec<_> = received.into_iter().collect();
-        let ids: Vec<String> = received.iter().map(|(record, _)| record.record_id()).collect();
+        let ids = received.iter().map(|(record, _)| self.id_of_own(record));
+        let ids: Vec<String> = ids.collect::<Result<_>>()?;
         let mut entries = Vec::with_capacity(received.len());
         for ((record, attributes), id) in received.iter().zip(&ids) {
-            self.check_own(record)?;
             let entry = NewEntry::new(Kind::Record, record.line());
             entries.push(NewEntry { record_id: Some(id), attributes, ..entry });
         }
