@@ -81,7 +81,7 @@ class Project:
             backend.save_fact_sheet(fact_sheet)
         except FactSheetAlreadyExistsError as error:
             known_sheet = backend.load_fact_sheet(project_id)
-            if _content(known_sheet) != _content(fact_sheet):
+            if not _says_the_same(fact_sheet, known_sheet):
                 raise _differs(project_id, error) from error
             fact_sheet = known_sheet
         return cls(fact_sheet, TraceLog(project_id, backend))
@@ -311,6 +311,14 @@ def _content(sheet: FactSheet) -> dict[str, Any]:
     """What a fact sheet says, without its history."""
     ignored = {"sheet_id", "version", "created_at", "amended_at", "amendment_log"}
     return {name: value for name, value in sheet.to_json().items() if name not in ignored}
+
+
+def _says_the_same(sheet: FactSheet, known: FactSheet) -> bool:
+    """Whether a sheet says what is known; a server fills in the institution that is left out."""
+    said, kept = _content(sheet), _content(known)
+    if said.get("institution_id") is None:
+        said["institution_id"] = kept.get("institution_id")
+    return said == kept
 
 
 def _differs(project_id: str, error: Exception) -> FactSheetAlreadyExistsError:

@@ -132,5 +132,13 @@ pub fn after_fork_in_child() {
     // The threads that were counted are not in this process.
     AT_WORK.store(0, Ordering::Release);
     FORKING.store(0, Ordering::Release);
+    // What the parent has open is its own. A list that another thread was just changing stays; what
+    // is in it knows that this is another process.
+    if let Ok(mut open) = OPEN.try_lock() {
+        open.clear();
+    }
+    if let Ok(mut deliveries) = DELIVERIES.try_lock() {
+        deliveries.clear();
+    }
     GENERATION.fetch_add(1, Ordering::AcqRel);
 }

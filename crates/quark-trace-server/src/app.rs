@@ -53,7 +53,7 @@ pub struct App {
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
     trees: Mutex<HashMap<ProjectId, Arc<LogTree>>>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     is_ending: AtomicBool,
 }
 
@@ -68,7 +68,7 @@ impl App {
         let shards = NonZeroUsize::new(shards).unwrap_or(NonZeroUsize::MIN);
         Ok(Self {
             registry,
-            sessions: Sessions::new(secret, settings.tls.is_some()),
+            sessions: Sessions::new(secret, settings.tls.is_some() || settings.allow_plain),
             admission: Admission::new(&settings.limits),
             rates: Rates::new(&settings.limits),
             audit: Audit::default(),
@@ -76,7 +76,7 @@ impl App {
             live: Live::new(settings.limits.streams),
             logs: Mutex::default(),
             trees: Mutex::default(),
-            readers: Semaphore::new(READERS),
+            readers: Arc::new(Semaphore::new(READERS)),
             is_ending: AtomicBool::new(false),
             store,
             settings,
@@ -117,7 +117,12 @@ impl App {
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let _turn = self.readers.acquire().await.map_err(|_| ending())?;
+        let turn = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| ending())?;
+        // The turn ends with the work, not with the client who may go away before.
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done,
             Err(panicked) => {

@@ -12,7 +12,7 @@ pub struct Settings {
     /// Certificate chain and key, in PEM; `None` speaks plain HTTP.
     pub tls: Option<Tls>,
     /// Speaks plain HTTP on other addresses than those of this machine, for a server behind a proxy
-    /// which ends TLS.
+    /// which ends TLS: browsers are told to send session cookies over TLS alone.
     pub allow_plain: bool,
     /// Names by which clients may call this server, such as `trace.example.org`. Addresses of this
     /// machine are always accepted.

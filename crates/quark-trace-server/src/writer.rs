@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -17,6 +18,7 @@ use quark_trace::{Outcome, Record, Result, TraceLog};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::problem::Problem;
+use crate::routes::body::Share;
 
 /// Most records in one commit of several requests.
 const TOGETHER: usize = 4096;
@@ -34,6 +36,8 @@ pub struct Job {
     pub attributes: String,
     /// The size that the log must have.
     pub expected: Option<u64>,
+    /// The memory that the records take; also when the client has gone away.
+    pub share: Option<Share>,
 }
 
 /// What became of a record.
@@ -102,8 +106,14 @@ impl Writer {
         place.map_err(|_| busy())?.map_err(|_| busy())?.send(Waiting { job, reply });
         match done.await {
             Ok(done) => done.map_err(Problem::from),
-            Err(_) => Err(Problem::busy("the server is going down").unknown()),
+            Err(_) => Err(Problem::busy("the server failed or is going down").unknown()),
         }
+    }
+
+    /// Whether all threads are there.
+    pub fn is_well(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        !threads.is_empty() && threads.iter().all(|thread| !thread.is_finished())
     }
 
     fn shard(&self, project: &ProjectId) -> Option<mpsc::Sender<Waiting>> {
@@ -137,7 +147,10 @@ fn write(mut waiting: mpsc::Receiver<Waiting>) {
         }
         metrics::histogram!("quark_trace_commit_records").record(records as f64);
         for group in by_project(taken) {
-            append_group(group);
+            // Nobody writes for this thread: it goes on, and those who waited are told.
+            if catch_unwind(AssertUnwindSafe(|| append_group(group))).is_err() {
+                tracing::error!("writing failed in a way that it should not");
+            }
         }
     }
 }
@@ -231,7 +244,13 @@ mod tests {
     }
 
     fn job(log: &TraceLog, records: Vec<Record>) -> Job {
-        Job { log: log.clone(), records, attributes: " by=n".to_owned(), expected: None }
+        Job {
+            log: log.clone(),
+            records,
+            attributes: " by=n".to_owned(),
+            expected: None,
+            share: None,
+        }
     }
 
     #[test]

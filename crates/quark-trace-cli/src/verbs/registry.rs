@@ -22,6 +22,10 @@ pub fn run(arguments: &arguments::Registry, output: &Output) -> Result<u8, Failu
     let by = Actor::command_line();
     let now_us = SystemClock.now_us();
     match &arguments.action {
+        Action::List if store.beside(registry.log().project())?.is_none() => {
+            return Err(Failure::failed("there is no registry in this store yet")
+                .with_help("`add-institution` begins one"));
+        }
         Action::List => return list(&registry.state(), now_us, output),
         Action::AddInstitution { id, name } => registry.add_institution(&by, id, name)?,
         Action::SetInstitution { id, status } => {
@@ -37,7 +41,7 @@ pub fn run(arguments: &arguments::Registry, output: &Output) -> Result<u8, Failu
             store.close()?;
             return show_key(&issued, output);
         }
-        Action::RevokeKey { key_id } => registry.end_key(&by, key_id, now_us)?,
+        Action::RevokeKey { key_id } => registry.revoke_key(&by, key_id, now_us)?,
         Action::RotateKey { key_id, overlap } => {
             let ends_us = now_us + i64::from(*overlap) * 1_000_000;
             let issued = registry.rotate_key(&by, key_id, ends_us)?;

@@ -42,7 +42,7 @@ pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
         None => store(asked, keys, output)?,
     };
     let server = Server::bind(Arc::clone(&store), settings(asked), secret)?;
-    let key = if asked.demo { demo::fill(&server)? } else { None };
+    let key = if asked.demo { Some(demo::fill(&server)?) } else { None };
     announce(asked, &server, key.as_deref(), output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads: {error}")))?;

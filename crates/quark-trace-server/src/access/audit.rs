@@ -43,7 +43,7 @@ struct Counts {
     refusals: HashMap<Refusal, u64>,
     other_refusals: u64,
     readings: HashMap<Reading, u64>,
-    other_readings: u64,
+    other_readings: HashMap<String, u64>,
 }
 
 /// Counts what is to be written.
@@ -55,14 +55,19 @@ impl Audit {
     pub fn refused(&self, refusal: Refusal) {
         metrics::counter!("quark_trace_refused_total", "reason" => refusal.reason).increment(1);
         let counts = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut counts.refusals, &mut counts.other_refusals, refusal);
+        count(&mut counts.refusals, &mut counts.other_refusals, refusal, 1);
     }
 
     /// Counts a read by an auditor.
     pub fn read(&self, key_id: &str, project: &ProjectId, route: &'static str) {
         let reading = Reading { key_id: key_id.to_owned(), project: project.clone(), route };
         let counts = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut counts.readings, &mut counts.other_readings, reading);
+        let mut others = 0;
+        count(&mut counts.readings, &mut others, reading, 1);
+        if others > 0 {
+            // There are no more keys than were issued: who it was is always told.
+            *counts.other_readings.entry(key_id.to_owned()).or_default() += others;
+        }
     }
 
     /// Writes what was counted. What cannot be written is counted again.
@@ -72,24 +77,36 @@ impl Audit {
         if written.is_err() {
             let known = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
             for (refusal, times) in counts.refusals {
-                *known.refusals.entry(refusal).or_default() += times;
+                count(&mut known.refusals, &mut known.other_refusals, refusal, times);
             }
             for (reading, times) in counts.readings {
-                *known.readings.entry(reading).or_default() += times;
+                let mut others = 0;
+                let key_id = reading.key_id.clone();
+                count(&mut known.readings, &mut others, reading, times);
+                if others > 0 {
+                    *known.other_readings.entry(key_id).or_default() += others;
+                }
             }
             known.other_refusals += counts.other_refusals;
-            known.other_readings += counts.other_readings;
+            for (key_id, times) in counts.other_readings {
+                *known.other_readings.entry(key_id).or_default() += times;
+            }
         }
         written
     }
 }
 
-fn count<T: std::hash::Hash + Eq>(kinds: &mut HashMap<T, u64>, others: &mut u64, kind: T) {
+fn count<T: std::hash::Hash + Eq>(
+    kinds: &mut HashMap<T, u64>,
+    others: &mut u64,
+    kind: T,
+    times: u64,
+) {
     let is_full = kinds.len() >= KINDS;
     match kinds.get_mut(&kind) {
-        Some(times) => *times += 1,
-        None if is_full => *others += 1,
-        None => drop(kinds.insert(kind, 1)),
+        Some(known) => *known += times,
+        None if is_full => *others += times,
+        None => drop(kinds.insert(kind, times)),
     }
 }
 
@@ -120,8 +137,9 @@ fn write(counts: &Counts, log: &TraceLog) -> Result<()> {
             .with("times", *times);
         draft("read_by_auditor", payload)?;
     }
-    if counts.other_readings > 0 {
-        draft("read_by_auditor", Payload::new().with("times", counts.other_readings))?;
+    for (key_id, times) in &counts.other_readings {
+        let payload = Payload::new().with("key_id", key_id.as_str()).with("times", *times);
+        draft("read_by_auditor", payload)?;
     }
     if records.is_empty() {
         return Ok(());

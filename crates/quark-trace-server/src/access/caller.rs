@@ -8,6 +8,7 @@ use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::ProjectId;
 
 use super::key::ApiKey;
+use super::policy::{Decision, Object, Policy};
 use super::session::Sessions;
 use crate::registry::{Actor, Opening, Registry, Role};
 
@@ -107,13 +108,15 @@ impl Caller {
     /// Whether who was let in to a project would be let in now: a key may have ended, or a project may
     /// not be open any more.
     pub fn may_still_read(&self, project: &ProjectId, registry: &Registry) -> bool {
-        match self {
-            Self::Known(identity) => Self::of_key_id(&identity.key_id, registry).is_ok(),
-            Self::Anonymous => {
-                let state = registry.state();
-                state.projects.get(project).is_some_and(|claim| claim.open >= Opening::Records)
-            }
-        }
+        let now = match self {
+            Self::Known(identity) => Self::of_key_id(&identity.key_id, registry),
+            Self::Anonymous => Ok(Self::Anonymous),
+        };
+        now.is_ok_and(|now| {
+            let object = Object { project: Some(project.as_str()), ..Object::default() };
+            let policy = Policy::Read(Opening::Records);
+            policy.decide(&now, &object, &registry.state(), false) == Decision::Granted
+        })
     }
 
     /// Finds out whether a key is still good.

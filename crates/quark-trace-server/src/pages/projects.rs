@@ -160,6 +160,10 @@ pub async fn show(
 ) -> std::result::Result<Response, Problem> {
     let identity = visit.identity()?;
     let mine = seen_by(&identity, &visit.app.registry.state());
+    if identity.role == Role::Auditor {
+        // The list tells what each is for and what happened last.
+        mine.iter().for_each(|id| visit.app.audit.read(&identity.key_id, id, "/ui/"));
+    }
     let (store, frame) = (visit.app.store.clone(), visit.frame);
     let page = visit.app.blocking(move || {
         let search = asked.q.unwrap_or_default();

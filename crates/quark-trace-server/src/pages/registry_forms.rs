@@ -93,7 +93,7 @@ pub async fn revoke_key(
     visit.form(content).await?;
     change(visit, "revoked", move |app, identity| {
         let now_us = SystemClock.now_us();
-        Ok(app.registry.end_key(&identity.actor(), &key_id, now_us)?)
+        Ok(app.registry.revoke_key(&identity.actor(), &key_id, now_us)?)
     })
     .await
 }

@@ -1,9 +1,10 @@
 //! The changes that can be made, each checked against what is known.
 
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::{NAME_LIMIT, ProjectId};
 use quark_trace::{Error, ErrorKind, Outcome, Result};
 
-use super::event::{Event, KeyEntry, Opening, Role, Status};
+use super::event::{Event, KeyEntry, Opening, Replaced, Role, Status};
 use super::state::State;
 use super::{LEDGER, Registry};
 use crate::access::ApiKey;
@@ -107,20 +108,31 @@ impl Registry {
     /// Makes a key. It is shown this once.
     pub fn issue_key(&self, by: &Actor, wanted: &KeyRequest) -> Result<Issued> {
         check_text("name", &wanted.name)?;
+        if wanted.expires_us.is_some_and(|expires| expires <= SystemClock.now_us()) {
+            return Err(refused("the time at which the key is to end is over already"));
+        }
+        self.make_key(by, |state| {
+            let institution_id = institution_of(state, wanted)?;
+            Ok(Grant { wanted: wanted.clone(), institution_id, replaces: None })
+        })
+    }
+
+    fn make_key(&self, by: &Actor, grant: impl Fn(&State) -> Result<Grant>) -> Result<Issued> {
         let key = ApiKey::generate().map_err(|error| {
             Error::new(ErrorKind::Io, OPERATION, error.to_string())
                 .with_outcome(Outcome::NotWritten)
         })?;
         self.change(by, |state| {
-            let institution_id = institution_of(state, wanted)?;
+            let Grant { wanted, institution_id, replaces } = grant(state)?;
             Ok(Some(Event::KeyIssued {
                 key_id: key.id().to_owned(),
                 sha256: key.digest().to_string(),
                 role: wanted.role,
                 institution_id,
-                node_id: wanted.node_id.clone(),
-                name: wanted.name.clone(),
+                node_id: wanted.node_id,
+                name: wanted.name,
                 expires_us: wanted.expires_us,
+                replaces,
             }))
         })?;
         let entry = self.state().keys.get(key.id()).cloned();
@@ -128,8 +140,18 @@ impl Registry {
         Ok(Issued { key, entry })
     }
 
-    /// Ends a key at a time, or earlier if it ends earlier already.
-    pub fn end_key(&self, by: &Actor, key_id: &str, at_us: i64) -> Result<()> {
+    /// Ends a key at a time, or earlier if it ends earlier already, and with it the keys that were
+    /// made in its place: whoever stole one may have replaced it.
+    pub fn revoke_key(&self, by: &Actor, key_id: &str, at_us: i64) -> Result<()> {
+        let mut next = Some(key_id.to_owned());
+        while let Some(key_id) = next {
+            self.end_key(by, &key_id, at_us)?;
+            next = self.state().keys.get(&key_id).and_then(|key| key.replaced_by.clone());
+        }
+        Ok(())
+    }
+
+    fn end_key(&self, by: &Actor, key_id: &str, at_us: i64) -> Result<()> {
         self.change(by, |state| {
             let known = state.keys.get(key_id).ok_or_else(|| missing("key", key_id))?;
             let event = Event::KeyEnds { key_id: key_id.to_owned(), at_us };
@@ -138,22 +160,29 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes a key in place of another one, which ends at `ends_us`.
+    /// Makes a key in place of another one, which ends at `ends_us`. A key is replaced once, and its
+    /// successor gets no more time than it had.
     pub fn rotate_key(&self, by: &Actor, key_id: &str, ends_us: i64) -> Result<Issued> {
-        let known = self.state().keys.get(key_id).cloned();
-        let known = known.ok_or_else(|| missing("key", key_id))?;
-        let issued = self.issue_key(
-            by,
-            &KeyRequest {
+        self.make_key(by, |state| {
+            let known = state.keys.get(key_id).ok_or_else(|| missing("key", key_id))?;
+            if let Some(successor) = &known.replaced_by {
+                let message = format!("the key {successor} was made in place of this one already");
+                return Err(Error::new(ErrorKind::AlreadyExists, OPERATION, message)
+                    .with_outcome(Outcome::NotWritten));
+            }
+            if !state.is_good(known, SystemClock.now_us()) {
+                return Err(refused("the key has ended; issue a new one"));
+            }
+            let wanted = KeyRequest {
                 role: known.role,
-                institution_id: known.institution_id.filter(|_| known.node_id.is_none()),
-                node_id: known.node_id,
-                name: known.name,
-                expires_us: None,
-            },
-        )?;
-        self.end_key(by, key_id, ends_us)?;
-        Ok(issued)
+                institution_id: None,
+                node_id: known.node_id.clone(),
+                name: known.name.clone(),
+                expires_us: known.expires_us,
+            };
+            let replaces = Some(Replaced { key_id: key_id.to_owned(), ends_us });
+            Ok(Grant { wanted, institution_id: known.institution_id.clone(), replaces })
+        })
     }
 
     /// Gives a project to an institution; it stays with the first.
@@ -180,6 +209,13 @@ impl Registry {
         })?;
         Ok(())
     }
+}
+
+/// A key as it is to be made.
+struct Grant {
+    wanted: KeyRequest,
+    institution_id: Option<String>,
+    replaces: Option<Replaced>,
 }
 
 /// The institution of a key that is wanted; the request must fit the role.

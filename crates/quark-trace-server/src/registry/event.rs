@@ -53,6 +53,9 @@ pub enum Event {
         name: String,
         /// When it ends by itself, in microseconds since 1970.
         expires_us: Option<i64>,
+        /// The key that it was made in place of, and when that one ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Replaced>,
     },
     /// A key ends.
     KeyEnds {
@@ -103,6 +106,15 @@ impl Event {
         "project_claimed",
         "project_opened",
     ];
+}
+
+/// A key in place of which another one was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Its public part.
+    pub key_id: String,
+    /// When it ends, in microseconds since 1970.
+    pub ends_us: i64,
 }
 
 /// Whether somebody takes part.
@@ -184,6 +196,17 @@ pub struct KeyEntry {
     pub name: String,
     /// When it was issued, as records carry times.
     pub issued_at: String,
+    /// When it was to end when it was issued, in microseconds since 1970.
+    pub expires_us: Option<i64>,
     /// When it ends, in microseconds since 1970.
     pub ends_us: Option<i64>,
+    /// The public part of the key that was made in its place.
+    pub replaced_by: Option<String>,
+}
+
+impl KeyEntry {
+    /// Ends it at a time, or earlier if it ends earlier already.
+    pub(super) fn end(&mut self, at_us: i64) {
+        self.ends_us = Some(self.ends_us.map_or(at_us, |known| known.min(at_us)));
+    }
 }

@@ -20,7 +20,7 @@ mod event;
 mod state;
 
 pub use changes::{Actor, Issued, KeyRequest};
-pub use event::{Event, KeyEntry, Opening, Role, Status};
+pub use event::{Event, KeyEntry, Opening, Replaced, Role, Status};
 pub use state::{Claim, Institution, Node, State};
 
 /// The project in which a server keeps its own ledger.

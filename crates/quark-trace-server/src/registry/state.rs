@@ -81,6 +81,7 @@ impl State {
                 node_id,
                 name,
                 expires_us,
+                replaces,
             } => {
                 // A digest that is none fits no key.
                 let Ok(digest) = sha256.parse() else { return };
@@ -93,13 +94,21 @@ impl State {
                     node_id,
                     name,
                     issued_at,
+                    expires_us,
                     ends_us: expires_us,
+                    replaced_by: None,
                 };
+                if let Some(replaced) = replaces
+                    && let Some(known) = self.keys.get_mut(&replaced.key_id)
+                {
+                    known.replaced_by.get_or_insert_with(|| key_id.clone());
+                    known.end(replaced.ends_us);
+                }
                 self.keys.entry(key_id).or_insert(key);
             }
             Event::KeyEnds { key_id, at_us } => {
                 if let Some(known) = self.keys.get_mut(&key_id) {
-                    known.ends_us = Some(known.ends_us.map_or(at_us, |known| known.min(at_us)));
+                    known.end(at_us);
                 }
             }
             Event::ProjectClaimed { project_id, institution_id } => {
@@ -150,6 +159,7 @@ mod tests {
                 node_id: Some("n".into()),
                 name: String::new(),
                 expires_us: Some(1000),
+                replaces: None,
             },
         ];
         events.into_iter().for_each(|event| state.take(event, "t"));
@@ -192,6 +202,7 @@ mod tests {
             node_id: None,
             name: String::new(),
             expires_us: None,
+            replaces: None,
         };
         state.take(again, "t");
         assert_eq!(state.keys["k"].role, Role::Node);

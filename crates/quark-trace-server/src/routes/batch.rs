@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use quark_trace::Record;
 use serde::Serialize;
 
-use super::body::Content;
+use super::body::{Content, Share};
 use super::receipt::{leaf_hash_of, path_faults};
 use super::records::{Taken, append_job, taken};
 use crate::app::App;
@@ -44,11 +44,17 @@ pub struct Place {
 /// Below so many lines a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 200;
 
-/// Takes the lines of a batch: the records, and their ids.
-pub async fn lines(app: &App, content: Content) -> Result<(Vec<Record>, Vec<String>), Problem> {
+/// The records of a batch, their ids, and the memory that they take.
+type Lines = (Vec<Record>, Vec<String>, Option<Share>);
+
+/// Takes the lines of a batch.
+pub async fn lines(app: &App, content: Content) -> Result<Lines, Problem> {
     let (most, longest) = (app.settings.limits.batch_records, app.settings.limits.record);
     // Reading a thousand records takes milliseconds, in which others must not wait.
-    let read = tokio::task::spawn_blocking(move || read(&content.bytes, most, longest));
+    let read = tokio::task::spawn_blocking(move || {
+        let (records, ids) = read(&content.bytes, most, longest)?;
+        Ok((records, ids, content.share))
+    });
     read.await.map_err(|_| Problem::new(Code::Internal, "the batch could not be read"))?
 }
 

@@ -24,12 +24,16 @@ const LEAST_PER_SECOND: f64 = 1024.0;
 
 static MEMORY: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(ALL_KIB));
 
+/// A share of the memory for bodies, given back when it is dropped.
+pub type Share = SemaphorePermit<'static>;
+
 /// A body, and its share of the memory for bodies.
 #[derive(Debug)]
 pub struct Content {
     /// The bytes.
     pub bytes: Bytes,
-    _share: Option<SemaphorePermit<'static>>,
+    /// Its share; kept as long as what was made of the bytes.
+    pub share: Option<Share>,
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -101,7 +105,7 @@ async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
             held = needed;
         }
     }
-    Ok(Content { bytes: bytes.into(), _share: share })
+    Ok(Content { bytes: bytes.into(), share })
 }
 
 fn too_large(limit: usize) -> Problem {

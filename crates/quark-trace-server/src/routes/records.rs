@@ -78,8 +78,8 @@ pub async fn append(
     let limits = &app.settings.limits;
     if is_of_type(&headers, "application/x-ndjson") {
         let content = body::read(&headers, content, limits.batch, limits.body_wait).await?;
-        let (records, ids) = batch::lines(&app, content).await?;
-        let job = job(&granted, records, parameters.expected)?;
+        let (records, ids, share) = batch::lines(&app, content).await?;
+        let job = Job { share, ..job(&granted, records, parameters.expected)? };
         return batch::append(&app, job, ids).await;
     }
     if !is_of_type(&headers, "application/json") {
@@ -88,7 +88,7 @@ pub async fn append(
     }
     let content = body::read(&headers, content, limits.record, limits.body_wait).await?;
     let (record, _) = taken(&content.bytes)?;
-    let job = job(&granted, vec![record], parameters.expected)?;
+    let job = Job { share: content.share, ..job(&granted, vec![record], parameters.expected)? };
     let (log, lines, attributes) =
         (job.log.clone(), vec![job.records[0].clone()], job.attributes.clone());
     let Done { records, size } = append_job(&app, job).await?;
@@ -123,7 +123,7 @@ pub async fn append_job(app: &App, job: Job) -> Result<Done, Problem> {
 
 fn job(granted: &Granted, records: Vec<Record>, expected: Option<u64>) -> Result<Job, Problem> {
     let attributes = attributes(&granted.caller);
-    Ok(Job { log: granted.log()?.clone(), records, attributes, expected })
+    Ok(Job { log: granted.log()?.clone(), records, attributes, expected, share: None })
 }
 
 /// What an entry says of who sent it and when it came.

@@ -55,6 +55,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value
     if app.is_ending() {
         return Err(Problem::new(Code::Unavailable, "the server is going down"));
     }
+    if !app.writer.is_well() {
+        return Err(Problem::new(Code::Unavailable, "a thread that writes has ended"));
+    }
     let store = Arc::clone(&app.store);
     app.blocking(move || Ok(store.head(&ledger()?)?)).await?;
     Ok(Json(serde_json::json!({"status": "ready"})))

@@ -146,7 +146,7 @@ fn everybody(place: &Place) -> Vec<Somebody> {
         somebody("operator", 'o', Role::Operator, None, None),
     ];
     let mut revoked = somebody("revoked", '-', Role::Node, Some("A"), Some("a1"));
-    registry.end_key(&by, revoked.key_id.as_deref().unwrap(), SystemClock.now_us()).unwrap();
+    registry.revoke_key(&by, revoked.key_id.as_deref().unwrap(), SystemClock.now_us()).unwrap();
     revoked.role = '-';
     all.push(revoked);
     let wanted = KeyRequest {
@@ -154,9 +154,10 @@ fn everybody(place: &Place) -> Vec<Somebody> {
         institution_id: None,
         node_id: None,
         name: String::new(),
-        expires_us: Some(SystemClock.now_us() - 1),
+        expires_us: Some(SystemClock.now_us() + 20_000),
     };
     let expired = registry.issue_key(&by, &wanted).unwrap().key.reveal().to_owned();
+    std::thread::sleep(std::time::Duration::from_millis(25));
     // The form of a key that nobody was given.
     let wrong = quark_trace_server::access::ApiKey::generate().unwrap().reveal().to_owned();
     for (name, key, role) in [

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
+use quark_trace::ErrorKind;
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::record::View;
 use quark_trace::store::MemoryStore;
-use quark_trace_server::registry::{Role, Status};
+use quark_trace_server::registry::{Actor, KeyRequest, Role, Status};
 use serde_json::json;
 
 use super::place::{Place, record};
@@ -30,10 +32,19 @@ async fn a_key_is_rotated_without_a_gap_and_revoked_at_once() {
         assert!(answer.json()["entry"].as_str().unwrap().contains(" by=a1 at="));
     }
 
+    // A key is replaced once: a thief makes no row of keys.
+    let body = json!({"overlap_s": 3600}).to_string();
+    assert_eq!(
+        place.post(&path, &old, "application/json", body).await.status,
+        StatusCode::CONFLICT
+    );
+
+    // Revoking it ends what was made in its place.
     let revoke = format!("/registry/keys/{old_id}/revoke");
     assert_eq!(place.post(&revoke, &admin, "", "").await.status, StatusCode::OK);
-    assert_eq!(place.get("/projects/p", &old).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(place.get("/projects/p", &new).await.status, StatusCode::OK);
+    for key in [&old, &new] {
+        assert_eq!(place.get("/projects/p", key).await.status, StatusCode::UNAUTHORIZED);
+    }
 
     // No answer shows a key again, and the store has none.
     let listed = place.get("/registry/keys", &admin).await;
@@ -43,6 +54,29 @@ async fn a_key_is_rotated_without_a_gap_and_revoked_at_once() {
             assert!(!String::from_utf8_lossy(kept.line()).contains(key.as_str()));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_ends_is_replaced_by_one_that_ends_as_soon() {
+    let place = Place::new();
+    let (registry, by) = (&place.app.registry, Actor::command_line());
+    let expires_us = Some(SystemClock.now_us() + 3_600_000_000);
+    let mut wanted = KeyRequest {
+        role: Role::Auditor,
+        institution_id: Some("A".to_owned()),
+        node_id: None,
+        name: String::new(),
+        expires_us,
+    };
+    let issued = registry.issue_key(&by, &wanted).unwrap();
+    let path = format!("/registry/keys/{}/rotate", issued.entry.key_id);
+    let body = json!({"overlap_s": 60.0}).to_string();
+    let rotated = place.post(&path, issued.key.reveal(), "application/json", body).await;
+    assert_eq!(rotated.status, StatusCode::CREATED);
+    let id = rotated.json()["key_id"].as_str().unwrap().to_owned();
+    assert_eq!(registry.state().keys[&id].ends_us, expires_us);
+    wanted.expires_us = Some(SystemClock.now_us() - 1);
+    assert_eq!(registry.issue_key(&by, &wanted).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test(flavor = "multi_thread")]

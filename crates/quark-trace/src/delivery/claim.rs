@@ -31,7 +31,9 @@ impl Claim {
     pub fn make(path: &Path) -> io::Result<Self> {
         let mut list = ours();
         let file = folder::create_new(path)?;
-        if !lock(&file)? {
+        // Somebody may have seen it before it was locked, taken it for that of a dead process, and
+        // removed it.
+        if !lock(&file)? || is_removed(&file)? {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "another process was faster"));
         }
         list.push((process::id(), path.to_owned()));
@@ -61,6 +63,19 @@ impl Drop for Claim {
     fn drop(&mut self) {
         ours().retain(|(process, path)| *process != process::id() || *path != self.path);
     }
+}
+
+/// Whether a file has no name any more.
+#[cfg(unix)]
+fn is_removed(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(file.metadata()?.nlink() == 0)
+}
+
+/// An open file cannot be removed there.
+#[cfg(not(unix))]
+fn is_removed(_file: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(unix)]

@@ -105,11 +105,17 @@ impl Delivery {
         }
         let mut state = self.shared.state();
         self.shared.look(&mut state, false)?;
+        if !state.is_drained() && !state.running {
+            // What others left is shipped by whoever finds it; what cannot be now, is later.
+            drop(state);
+            let _ = self.run();
+            state = self.shared.state();
+        }
         let behind = state.lanes.get(project.as_str()).is_some_and(|lane| !lane.is_empty());
         if self.shared.options.mode == Mode::Auto && !behind {
             drop(state);
             match self.send_now(&project, record.line()) {
-                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Busy) => {
                     state = self.shared.state();
                     let reason = error.message().to_owned();
                     state.note(Notice::Spooling { reason: reason.clone() });
@@ -226,8 +232,12 @@ impl Delivery {
             self.run()?;
             state = self.shared.state();
         }
-        while !state.is_drained() && pace.now() < end {
-            let wait = pace.really(end - pace.now());
+        while !state.is_drained() {
+            let left = end.saturating_sub(pace.now());
+            if left.is_zero() {
+                break;
+            }
+            let wait = pace.really(left);
             let waited = self.shared.changed.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -265,12 +275,18 @@ impl Delivery {
     /// Ends the thread, so that a forked child inherits none. Call it before `fork`; the child opens
     /// its own delivery and never touches or drops this one.
     pub fn before_fork(&self) {
+        if self.process != process::id() {
+            return;
+        }
         self.end_thread();
         self.shared.receiver.let_go();
     }
 
     /// Goes on in the parent after `fork`.
     pub fn after_fork(&self) -> Result<()> {
+        if self.process != process::id() {
+            return Ok(());
+        }
         let waits = !self.shared.state().is_drained();
         if waits { self.run() } else { Ok(()) }
     }

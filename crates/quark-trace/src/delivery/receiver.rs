@@ -43,13 +43,16 @@ pub(super) enum Verdict {
 impl Verdict {
     pub fn of(error: &Error) -> Self {
         let answered = Answered::of(error);
+        let judged = answered.is_some_and(|answer| answer.is_told);
         let after = answered.and_then(|answer| answer.retry_after_s).map(Duration::from_secs);
         match error.kind() {
             ErrorKind::Unavailable => Self::Unreachable { after },
             ErrorKind::Busy => Self::Later { after },
             ErrorKind::SchemaBroken => Self::Never("schema_broken"),
-            ErrorKind::InvalidInput if answered.is_some() => Self::Never("invalid_input"),
-            ErrorKind::TooLarge if answered.is_some() => Self::Never("too_large"),
+            // A page of HTML is of something between here and the server, and may be another
+            // tomorrow.
+            ErrorKind::InvalidInput if judged => Self::Never("invalid_input"),
+            ErrorKind::TooLarge if judged => Self::Never("too_large"),
             ErrorKind::RecordConflict => Self::Never("record_conflict"),
             _ => Self::Later { after },
         }

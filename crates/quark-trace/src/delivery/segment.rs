@@ -76,7 +76,7 @@ impl Segment {
     /// its end is moved aside: nobody was told that it was written.
     pub fn take_over(lane: &Path, name: &str) -> io::Result<Option<Self>> {
         let path = lane.join(name);
-        let Some(claim) = Claim::take(&with(&path, "lock"))? else { return Ok(None) };
+        let Some(claim) = claimed(&path)? else { return Ok(None) };
         let mut records = match folder::open_there(&with(&path, "records")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // It died while it was made or after it was shipped.
@@ -272,12 +272,33 @@ pub(super) fn names(lane: &Path) -> io::Result<Vec<String>> {
     for entry in fs::read_dir(lane)? {
         let name = entry?.file_name();
         let Some(name) = name.to_str() else { continue };
-        if let Some(stem) = name.strip_suffix(".lock").filter(|stem| number_of(stem).is_some()) {
+        let stem = name.strip_suffix(".lock").or_else(|| name.strip_suffix(".records"));
+        if let Some(stem) = stem.filter(|stem| number_of(stem).is_some()) {
             names.push(stem.to_owned());
         }
     }
     names.sort();
+    names.dedup();
     Ok(names)
+}
+
+/// Holds a segment that nobody has; records whose lock file is gone get a new one.
+fn claimed(path: &Path) -> io::Result<Option<Claim>> {
+    let lock = with(path, "lock");
+    if let Some(claim) = Claim::take(&lock)? {
+        return Ok(Some(claim));
+    }
+    if lock.try_exists()? || !with(path, "records").try_exists()? {
+        return Ok(None);
+    }
+    match Claim::make(&lock) {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::WouldBlock) =>
+        {
+            Ok(None)
+        }
+        made => made.map(Some),
+    }
 }
 
 fn number_of(name: &str) -> Option<u64> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quark_trace_core::ids::{ProjectId, Stage};
 use quark_trace_core::ledger::{Digest, Entry, Kind};
 use quark_trace_core::payload::Payload;
+use quark_trace_core::query::Field;
 use quark_trace_core::record::{Draft, View};
 use quark_trace_core::stages::Fault;
 
@@ -256,13 +257,15 @@ impl TraceLog {
     /// The index and line of the entry about a record; `None` when no record has the id.
     pub fn find(&self, record_id: &str) -> Result<Option<(u64, Record)>> {
         let mut found = None;
-        let plan = Plan { select: Select::Records, ..Plan::default() };
+        // Stores find an id without reading the log.
+        let own = Field::RecordId.is(record_id);
+        let plan = Plan { select: Select::Records, filter: Some(&own), ..Plan::default() };
         self.store.scan(&self.project, &plan, &mut |row| {
             let Row::Entry { index, line, object: Some(object), .. } = row else {
                 return ControlFlow::Continue(());
             };
-            let matches = memchr::memmem::find(&object, record_id.as_bytes()).is_some()
-                && View::parse(&object).is_ok_and(|view| view.record_id.to_str() == record_id)
+            let matches = View::parse(&object)
+                .is_ok_and(|view| view.record_id.to_str() == record_id)
                 && Entry::parse(line).is_ok_and(|entry| entry.object == Digest::of(&object));
             if !matches {
                 return ControlFlow::Continue(());

@@ -1,12 +1,17 @@
 //! Records whose ids others chose: appended once, all or none, and checked on the way.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
 use quark_trace_core::ledger::Kind;
+use quark_trace_core::query::{Field, VALUE_LIMIT};
+use quark_trace_core::record::View;
 use quark_trace_core::stages::Fault;
 
 use super::{ATTEMPTS, TraceLog, is_outdated};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::record::Record;
-use crate::store::{Appended, NewEntry};
+use crate::store::{Appended, NewEntry, Plan, Row, Select};
 
 /// What became of records that were received.
 #[derive(Debug, Clone, Default)]
@@ -86,14 +91,26 @@ impl TraceLog {
 
     /// Whether the log has every record of these, each with an id that the caller chose.
     fn has_all(&self, entries: &[NewEntry<'_>]) -> Result<bool> {
-        for entry in entries {
-            let Some(id) = entry.record_id else { return Ok(false) };
-            let found = self.find(id).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
-            if found.is_none_or(|(_, record)| record.line() != entry.object) {
-                return Ok(false);
-            }
+        let ids: Option<Vec<&str>> = entries.iter().map(|entry| entry.record_id).collect();
+        let Some(ids) = ids else { return Ok(false) };
+        let mut missing: HashMap<&str, &[u8]> =
+            ids.iter().copied().zip(entries.iter().map(|entry| entry.object)).collect();
+        // One question for all of them: who waits to write must not wait for a thousand.
+        for ids in ids.chunks(VALUE_LIMIT) {
+            let own = Field::RecordId.is_in(ids.iter().copied());
+            let plan = Plan { select: Select::Records, filter: Some(&own), ..Plan::default() };
+            let scanned = self.store().scan(self.project(), &plan, &mut |row| {
+                if let Row::Entry { object: Some(object), .. } = row
+                    && let Ok(view) = View::parse(&object)
+                    && missing.get(view.record_id.to_str().as_ref()) == Some(&object.as_ref())
+                {
+                    missing.remove(view.record_id.to_str().as_ref());
+                }
+                if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            scanned.map_err(|error| error.or_outcome(Outcome::NotWritten))?;
         }
-        Ok(true)
+        Ok(missing.is_empty())
     }
 }
 

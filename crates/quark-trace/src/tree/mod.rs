@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::{ControlFlow, Deref};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::leaf_hash;
@@ -26,6 +27,19 @@ use recent::Recent;
 
 const PROVE: &str = "prove the entry";
 const READ: &str = "read the tree of the log";
+
+/// How long it is believed that a log contradicts itself before it is read again.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// What is known of the checkpoints of a log.
+#[derive(Debug, Default)]
+struct Proven {
+    /// The last checkpoint to which the entries led.
+    last: Option<Checkpoint>,
+    /// The checkpoint to which they did not, and when that was found out. To find out takes reading
+    /// the whole log, which nobody may have done with each request.
+    failed: Option<(Option<Checkpoint>, Instant)>,
+}
 
 /// The tree of one log.
 ///
@@ -59,8 +73,8 @@ pub struct LogTree<S = Arc<dyn Store>> {
     project: ProjectId,
     /// Replaced or added to as a whole: whoever makes a proof takes it along and holds no lock.
     tree: RwLock<Arc<TileTree>>,
-    /// Held by the one who reads what is new; the last checkpoint to which the entries led.
-    proven: Mutex<Option<Checkpoint>>,
+    /// Held by the one who reads what is new.
+    proven: Mutex<Proven>,
     /// Tiles of leaves that were read lately.
     recent: Mutex<Recent>,
 }
@@ -102,17 +116,27 @@ where
         // The checkpoint first: the entries under it are there by then.
         let beside = self.store.beside(&self.project)?.ok_or_else(|| not_found(&self.project))?;
         let sealed = sealed(&beside.checkpoint);
+        if let Some((failed, at)) = &proven.failed
+            && *failed == sealed
+            && at.elapsed() < BELIEVED
+        {
+            return Err(self.contradicted());
+        }
+        proven.failed = None;
         let goes_on = self.read_on()?;
         // Nothing that was added changes the root of what was there.
-        if !goes_on || sealed != *proven && self.check(&sealed, &proven).is_err() {
+        if !goes_on || sealed != proven.last && self.check(&sealed, &proven.last).is_err() {
             // Entries that no checkpoint covers may be lost with the machine that had them, and
             // others follow in their place. What a checkpoint covers may not.
             self.read_again()?;
-            self.check(&sealed, &proven)?;
+            if let Err(error) = self.check(&sealed, &proven.last) {
+                proven.failed = Some((sealed, Instant::now()));
+                return Err(error);
+            }
         }
-        let larger = |sealed: &Checkpoint| proven.as_ref().is_none_or(|old| old.size < sealed.size);
-        if let Some(sealed) = sealed.filter(larger) {
-            *proven = Some(sealed);
+        let last = proven.last.as_ref().map_or(0, |last| last.size);
+        if let Some(sealed) = sealed.filter(|sealed| last < sealed.size) {
+            proven.last = Some(sealed);
         }
         Ok(beside)
     }
@@ -234,12 +258,15 @@ where
                 root => Some(root.map_err(fault)?),
             };
             if root != Some(checkpoint.root) {
-                let message =
-                    "the ledger does not lead to the root of its checkpoint; verify the log";
-                return Err(altered(message));
+                return Err(self.contradicted());
             }
         }
         Ok(())
+    }
+
+    fn contradicted(&self) -> Error {
+        altered("the ledger does not lead to the root of its checkpoint; verify the log")
+            .on(self.project.as_str())
     }
 
     fn known(&self) -> Arc<TileTree> {

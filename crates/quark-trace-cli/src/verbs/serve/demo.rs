@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quark_trace::ErrorKind;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::keys::Keyring;
 use quark_trace_server::registry::{Actor, KeyRequest, Role};
@@ -46,14 +45,22 @@ impl Drop for Scratch {
     }
 }
 
-/// Fills the store and gives a key to look around with; none when it was filled before.
-pub fn fill(server: &Server) -> Result<Option<String>, Failure> {
+/// Fills a fresh store, or takes up one that was filled before; gives a key to look around with.
+pub fn fill(server: &Server) -> Result<String, Failure> {
     let app = server.app();
     let (registry, by) = (&app.registry, Actor::command_line());
-    match demo::fill(Arc::clone(&app.store)) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-        filled => filled?,
+    let first = demo::INSTITUTIONS[0].id;
+    let look = key(Role::Admin, Some(first), None, "a look around the demo");
+    if !registry.state().institutions.is_empty() {
+        let is_demo = registry.state().projects.iter().any(|(project, claim)| {
+            project.as_str() == demo::PROJECTS[0] && claim.institution_id == first
+        });
+        if !is_demo {
+            return Err(Failure::usage("the store is in use; a demo needs a fresh one"));
+        }
+        return Ok(registry.issue_key(&by, &look)?.key.reveal().to_owned());
     }
+    demo::fill(Arc::clone(&app.store))?;
     for institution in demo::INSTITUTIONS {
         registry.add_institution(&by, institution.id, institution.name)?;
     }
@@ -62,13 +69,11 @@ pub fn fill(server: &Server) -> Result<Option<String>, Failure> {
         let wanted = key(Role::Node, None, Some(node.id), "the training script of the site");
         registry.issue_key(&by, &wanted)?;
     }
-    let first = demo::INSTITUTIONS[0].id;
     for project in demo::PROJECTS {
         let project: ProjectId = project.parse().map_err(quark_trace::Error::from)?;
         registry.claim_project(&by, &project, first)?;
     }
-    let wanted = key(Role::Admin, Some(first), None, "a look around the demo");
-    Ok(Some(registry.issue_key(&by, &wanted)?.key.reveal().to_owned()))
+    Ok(registry.issue_key(&by, &look)?.key.reveal().to_owned())
 }
 
 fn key(role: Role, institution: Option<&str>, node: Option<&str>, name: &str) -> KeyRequest {

@@ -214,7 +214,7 @@ pub async fn revoke_key(
     let running = Arc::clone(&app);
     let now_us = SystemClock.now_us();
     let ended = app.blocking(move || {
-        running.registry.end_key(&actor, &key_id, now_us)?;
+        running.registry.revoke_key(&actor, &key_id, now_us)?;
         Ok(EndedKey { key_id, status: Status::Inactive })
     });
     Ok(Json(ended.await?))
@@ -225,9 +225,18 @@ pub async fn revoke_key(
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// In seconds; an hour unless given.
-    #[serde(default = "an_hour")]
+    #[serde(default = "an_hour", deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 2_592_000, default = 3600)]
     overlap_s: i64,
+}
+
+/// A whole number, which JSON may write as `3600.0`.
+fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let number = f64::deserialize(from)?;
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return Ok(number as i64);
+    }
+    Err(serde::de::Error::custom("a whole number of seconds was expected"))
 }
 
 fn an_hour() -> i64 {

@@ -223,5 +223,5 @@ fn answered(status: u16, headers: &HeaderMap) -> Answered {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let request_id = text("x-request-id").filter(|id| id.len() <= 80).map(ToOwned::to_owned);
     let retry_after_s = text("retry-after").and_then(|seconds| seconds.parse().ok());
-    Answered { status, request_id, retry_after_s }
+    Answered { status, request_id, retry_after_s, is_told: false }
 }

@@ -21,6 +21,8 @@ pub struct Answered {
     pub request_id: Option<String>,
     /// After how many seconds the server asks to be called again.
     pub retry_after_s: Option<u64>,
+    /// Whether the answer says in JSON what it is about, as servers of records do and proxies do not.
+    pub is_told: bool,
 }
 
 impl Answered {
@@ -53,6 +55,7 @@ pub(super) fn answered(
     body: &[u8],
 ) -> Error {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let answered = Answered { is_told: problem.is_object(), ..answered };
     let code = problem["code"].as_str().unwrap_or_default();
     let kind = kind_of(answered.status, code, &problem);
     let message = message_of(&answered, &problem);
@@ -173,7 +176,7 @@ fn was_sent(source: &ureq::Error) -> bool {
 /// The error for an answer that is not what the API says.
 pub(super) fn malformed(operation: &'static str, what: impl fmt::Display) -> Error {
     let message = format!("the server's answer is not what was asked for: {what}");
-    let answered = Answered { status: 200, request_id: None, retry_after_s: None };
+    let answered = Answered { status: 200, request_id: None, retry_after_s: None, is_told: false };
     Error::new(ErrorKind::Corrupted, operation, message).caused_by(answered)
 }
 
@@ -182,7 +185,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str) -> Error {
-        let said = Answered { status, request_id: None, retry_after_s: None };
+        let said = Answered { status, request_id: None, retry_after_s: None, is_told: false };
         answered("append to the log", Effect::Write, said, body.as_bytes())
     }
 

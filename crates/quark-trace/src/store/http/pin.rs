@@ -125,6 +125,11 @@ fn check(
     let Some(note) = note else {
         return match before {
             None => Ok(None),
+            // Nothing is told about the log: the key may be another's, the server not know it yet.
+            Some(_) if head.is_none() => {
+                let message = "the server does not show this project to this key; it did before";
+                Err(Refused::Error(Error::new(ErrorKind::NotFound, OPERATION, message)))
+            }
             Some(pin) => {
                 let size = pin.checkpoint.size;
                 let what = format!("the server signed {size} entries and shows no checkpoint now");
