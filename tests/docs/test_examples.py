@@ -140,10 +140,19 @@ def mask(line: str) -> str:
     return line.rstrip()
 
 
+# A server goes on beside what follows, until the script of its document ends.
+SERVING = """{command} > served.txt &
+trap "kill $!" EXIT
+for moment in $(seq 100); do grep -q listening served.txt && break; sleep 0.1; done
+grep listening served.txt
+"""
+
+
 def shell_script(body: str, where: str) -> str:
     """What a block adds to the script of its document: nothing when it is about the checkout."""
     if not OF_THE_CHECKOUT.match(body):
-        return body
+        return re.sub(r"^(quark-trace serve [^#\n]*)(#.*)?\n", lambda found: SERVING.format(
+            command=found[1].strip()), body, flags=re.MULTILINE)
     for command in re.split(r"\n|&&", body):
         check_command(command.strip(), where)
     return ""
