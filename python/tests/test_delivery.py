@@ -64,7 +64,7 @@ def test_records_wait_while_the_server_does_not_answer(server: Server, tmp_path:
     assert [row["records"] for row in spooled(tmp_path)] == [0]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
 def test_a_server_that_answers_raises(status: int, server: Server, tmp_path: Path) -> None:
     backend = HttpBackend(server.url, "active", KEY, spool=tmp_path / "spool")
     goes_wrong(server, status)
@@ -72,6 +72,15 @@ def test_a_server_that_answers_raises(status: int, server: Server, tmp_path: Pat
         backend.save(record(1))
     assert caught.value.record.record_id == "r1"
     assert not (tmp_path / "spool").exists()
+
+
+def test_a_server_that_asks_to_wait_stops_nothing(server: Server, tmp_path: Path) -> None:
+    backend = HttpBackend(server.url, "active", KEY, spool=tmp_path / "spool", drain=0.1)
+    goes_wrong(server, 429)
+    with pytest.warns(DeliveryWarning, match="429"):
+        backend.save(record(1))
+    assert backend.delivery_status()["waiting"] == 1
+    backend.close()
 
 
 def test_an_unreachable_server_stops_nothing(tmp_path: Path) -> None:

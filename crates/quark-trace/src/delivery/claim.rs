@@ -59,6 +59,27 @@ impl Claim {
     }
 }
 
+impl Claim {
+    /// As [`Claim::take`]; where the lock file is gone and what it was for is there, it is made anew.
+    pub fn take_for(path: &Path, needed: &Path) -> io::Result<Option<Self>> {
+        if let Some(claim) = Self::take(path)? {
+            return Ok(Some(claim));
+        }
+        if path.try_exists()? || !needed.try_exists()? {
+            return Ok(None);
+        }
+        match Self::make(path) {
+            Err(error) if is_taken(&error) => Ok(None),
+            made => made.map(Some),
+        }
+    }
+}
+
+/// Whether somebody else was faster.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::WouldBlock)
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         ours().retain(|(process, path)| *process != process::id() || *path != self.path);

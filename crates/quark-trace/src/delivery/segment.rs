@@ -76,7 +76,8 @@ impl Segment {
     /// its end is moved aside: nobody was told that it was written.
     pub fn take_over(lane: &Path, name: &str) -> io::Result<Option<Self>> {
         let path = lane.join(name);
-        let Some(claim) = claimed(&path)? else { return Ok(None) };
+        let (lock, needed) = (with(&path, "lock"), with(&path, "records"));
+        let Some(claim) = Claim::take_for(&lock, &needed)? else { return Ok(None) };
         let mut records = match folder::open_there(&with(&path, "records")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // It died while it was made or after it was shipped.
@@ -280,25 +281,6 @@ pub(super) fn names(lane: &Path) -> io::Result<Vec<String>> {
     names.sort();
     names.dedup();
     Ok(names)
-}
-
-/// Holds a segment that nobody has; records whose lock file is gone get a new one.
-fn claimed(path: &Path) -> io::Result<Option<Claim>> {
-    let lock = with(path, "lock");
-    if let Some(claim) = Claim::take(&lock)? {
-        return Ok(Some(claim));
-    }
-    if lock.try_exists()? || !with(path, "records").try_exists()? {
-        return Ok(None);
-    }
-    match Claim::make(&lock) {
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::WouldBlock) =>
-        {
-            Ok(None)
-        }
-        made => made.map(Some),
-    }
 }
 
 fn number_of(name: &str) -> Option<u64> {
