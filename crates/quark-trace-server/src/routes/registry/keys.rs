@@ -249,9 +249,13 @@ fn an_hour() -> i64 {
     path = "/registry/keys/{key}/rotate",
     tag = "Registry",
     operation_id = "rotateKey",
-    description = "The holder of a key may do it, too. The old key ends after the overlap.",
+    description = "The holder of a key may do it, too. The old key ends after the overlap, the new \
+                   one when the old one would have.",
     request_body = Rotation,
-    responses((status = 201, description = "The new key, this once.", body = IssuedKey))
+    responses(
+        (status = 201, description = "The new key, this once.", body = IssuedKey),
+        (status = 409, description = "`already_exists`: another key was made in its place already.")
+    )
 )]
 pub async fn rotate_key(
     State(app): State<Arc<App>>,
