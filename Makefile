@@ -15,7 +15,7 @@ WHEEL_SOURCES := Cargo.toml Cargo.lock $(shell find crates python -type f \
 	-not -path '*/tests/*')
 
 .PHONY: help demo test check $(SUITE_TARGETS) bench bench-quick soak wheel docs fmt deny clean \
-	venv seed demo-venv bench-venv command release-command parts
+	venv seed demo-venv bench-venv command release-command parts browser
 
 help: ## what can be made
 	@echo 'make demo and make test need Rust, Python 3.11 or newer, make and a C compiler.'
@@ -115,6 +115,9 @@ command:
 
 release-command:
 	@$(CARGO) build --quiet --release --locked -p quark-trace-cli
+
+browser:
+	@tools/system-parts chromium fonts-dejavu-core || true
 
 parts:
 	@tools/system-parts openssl strace e2fsprogs util-linux || true

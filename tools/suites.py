@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Step:
     is_test: bool = True
 
 
-def suite_steps(name: str) -> list[Step]:
+def suite_steps(name: str) -> Iterable[Step]:
     """The steps of a suite, found now: an earlier suite may have made what they need."""
     return (SUITES | OTHER_SUITES)[name]()
 
@@ -86,13 +87,15 @@ def api() -> list[Step]:
                         [API_PYTHON, "tests/api/run"])]
 
 
-def pages() -> list[Step]:
-    """The pages in a real browser."""
+def pages() -> Iterator[Step]:
+    """The pages in a real browser, which the first step installs where it may."""
+    yield set_up("browser")
     if not any(map(shutil.which, ["chromium", "chromium-browser"])):
-        return [Step("ways and looks", [], absent="there is no Chromium on this machine")]
-    return [set_up(".venv-pages/.ready", "command"),
-            folder_step("ways and looks", "tests/pages",
-                        [PAGES_PYTHON, "-m", "pytest", "-rs", "-q", "tests/pages"])]
+        yield Step("ways and looks", [], absent="there is no Chromium on this machine")
+        return
+    yield set_up(".venv-pages/.ready", "command")
+    yield folder_step("ways and looks", "tests/pages",
+                      [PAGES_PYTHON, "-m", "pytest", "-rs", "-q", "tests/pages"])
 
 
 def postgres() -> list[Step]:
