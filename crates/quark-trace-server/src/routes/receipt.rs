@@ -41,20 +41,21 @@ pub struct Receipt {
     keys: Option<String>,
 }
 
-/// The receipt of a record that was just appended with these attributes; with a tree, the proof too.
+/// The receipt of a record that was just appended, with this entry if it was new; with a tree, the
+/// proof too.
 pub fn of_written(
     log: &TraceLog,
-    record: &Record,
+    record_id: String,
+    entry: Vec<u8>,
     written: &Written,
     size: u64,
-    attributes: &str,
     tree: Option<&LogTree>,
 ) -> Result<Receipt, Problem> {
     let line = match written.existing {
-        false => entry_of(record, attributes),
+        false => entry,
         true => entry_at(log, written.index)?,
     };
-    let mut receipt = bare(log, record, written.index, size, &line);
+    let mut receipt = bare(log, record_id, written.index, size, &line);
     receipt.existing = written.existing;
     receipt.faults = path_faults(&written.faults);
     if let Some(tree) = tree {
@@ -71,16 +72,16 @@ pub fn of_known(
     index: u64,
 ) -> Result<Receipt, Problem> {
     let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-    let mut receipt = bare(log, record, index, size, &entry_at(log, index)?);
+    let mut receipt = bare(log, record.record_id(), index, size, &entry_at(log, index)?);
     receipt.existing = true;
     add_proof(tree, &mut receipt)?;
     Ok(receipt)
 }
 
-fn bare(log: &TraceLog, record: &Record, index: u64, size: u64, line: &[u8]) -> Receipt {
+fn bare(log: &TraceLog, record_id: String, index: u64, size: u64, line: &[u8]) -> Receipt {
     Receipt {
         project_id: log.project().to_string(),
-        record_id: record.record_id(),
+        record_id,
         index,
         existing: false,
         size,
@@ -111,7 +112,8 @@ pub fn leaf_hash_of(record: &Record, attributes: &str) -> Digest {
     leaf_hash(&entry_of(record, attributes))
 }
 
-fn entry_of(record: &Record, attributes: &str) -> Vec<u8> {
+/// The entry that a record gets.
+pub fn entry_of(record: &Record, attributes: &str) -> Vec<u8> {
     let mut line = Vec::with_capacity(160);
     entry::write(&mut line, Kind::Record, Digest::of(record.line()));
     line.extend_from_slice(attributes.as_bytes());

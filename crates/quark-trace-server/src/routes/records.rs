@@ -79,7 +79,8 @@ pub async fn append(
     if is_of_type(&headers, "application/x-ndjson") {
         let content = body::read(&headers, content, limits.batch, limits.body_wait).await?;
         let (records, ids, share) = batch::lines(&app, content).await?;
-        let job = Job { share, ..job(&granted, records, parameters.expected)? };
+        let (log, attributes) = (granted.log()?.clone(), attributes(&granted.caller));
+        let job = Job { log, records, attributes, expected: parameters.expected, share };
         return batch::append(&app, job, ids).await;
     }
     if !is_of_type(&headers, "application/json") {
@@ -87,20 +88,21 @@ pub async fn append(
         return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
     }
     let content = body::read(&headers, content, limits.record, limits.body_wait).await?;
-    let (record, _) = taken(&content.bytes)?;
-    let job = Job { share: content.share, ..job(&granted, vec![record], parameters.expected)? };
-    let (log, lines, attributes) =
-        (job.log.clone(), vec![job.records[0].clone()], job.attributes.clone());
+    let (record, id) = taken(&content.bytes)?;
+    let attributes = attributes(&granted.caller);
+    let entry = receipt::entry_of(&record, &attributes);
+    let log = granted.log()?.clone();
+    let (expected, share) = (parameters.expected, content.share);
+    let job = Job { log: log.clone(), records: vec![record], attributes, expected, share };
     let Done { records, size } = append_job(&app, job).await?;
-    let (Some(written), Some(record)) = (records.into_iter().next(), lines.into_iter().next())
-    else {
+    let Some(written) = records.into_iter().next() else {
         return Err(Problem::new(Code::Internal, "the record got no place").unknown());
     };
     let status = if written.existing { StatusCode::OK } else { StatusCode::CREATED };
     let tree = (parameters.receipt == Some(Wanted::Proof)).then(|| app.tree(log.project()));
     let make = move || {
         let tree = tree.as_deref();
-        receipt::of_written(&log, &record, &written, size, &attributes, tree)
+        receipt::of_written(&log, id, entry, &written, size, tree)
     };
     // What needs nothing from the store takes no thread.
     let made = if status == StatusCode::CREATED && parameters.receipt != Some(Wanted::Proof) {
@@ -119,11 +121,6 @@ pub async fn append_job(app: &App, job: Job) -> Result<Done, Problem> {
     metrics::counter!("quark_trace_records_total").increment(fresh as u64);
     app.live.appended(&project, done.size);
     Ok(done)
-}
-
-fn job(granted: &Granted, records: Vec<Record>, expected: Option<u64>) -> Result<Job, Problem> {
-    let attributes = attributes(&granted.caller);
-    Ok(Job { log: granted.log()?.clone(), records, attributes, expected, share: None })
 }
 
 /// What an entry says of who sent it and when it came.
