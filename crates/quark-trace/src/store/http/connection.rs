@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::crypto::ring;
 use ureq::http::{HeaderMap, HeaderValue, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
 use super::address::Address;
 use super::fault::{self, Answered, Effect};
+use super::names::{Names, Resolving};
 use super::settings::HttpOptions;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -56,6 +58,7 @@ pub(super) struct Connection {
     options: HttpOptions,
     /// Made with the first call: reading the certificates of the system takes a while.
     agent: Mutex<Option<Arc<Agent>>>,
+    names: Arc<Names>,
 }
 
 impl Connection {
@@ -70,7 +73,7 @@ impl Connection {
                 Error::new(ErrorKind::InvalidInput, "open the store", message).on(address.as_str())
             );
         }
-        Ok(Self { address, options, agent: Mutex::new(None) })
+        Ok(Self { address, options, agent: Mutex::new(None), names: Arc::default() })
     }
 
     pub fn url(&self) -> &str {
@@ -172,7 +175,8 @@ impl Connection {
             .timeout_per_write(Some(options.read_timeout))
             .timeout_global(Some(options.deadline))
             .build();
-        Ok(Agent::new_with_config(config))
+        let names = Resolving(Arc::clone(&self.names));
+        Ok(Agent::with_parts(config, DefaultConnector::default(), names))
     }
 
     fn roots(&self) -> Result<RootCerts> {
@@ -200,6 +204,7 @@ impl Connection {
     }
 
     fn unanswered(&self, call: &Call<'_>, source: ureq::Error) -> Error {
+        self.names.forget();
         fault::unanswered(call.operation, call.effect, source).on(self.url())
     }
 }

@@ -28,6 +28,7 @@ mod connection;
 mod fault;
 mod head;
 mod lines;
+mod names;
 mod pin;
 mod scan;
 mod settings;
