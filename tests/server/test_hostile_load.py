@@ -1,27 +1,29 @@
 """Thousands of connections that do nothing, or do it slowly, while somebody works."""
 
-import http.client
 import json
 import resource
-import selectors
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from attacker import ADDRESSES
 from served import Served
 from test_hostile_requests import MAY_GROW, MEBIBYTE
 from wire import begin, connect, head, memory, record
 
+HERE = Path(__file__).parent
 SOCKETS = 10_000
-ADDRESSES = 25
 # `Limits::header_wait` is 10 s; a loaded machine may be a little late.
 CLOSED_WITHIN_S = 15
 
 
 @pytest.fixture(autouse=True)
 def many_files():
-    """The attackers of this process need many sockets."""
+    """The attackers need many sockets."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = SOCKETS + 1000
     if before[1] != resource.RLIM_INFINITY and before[1] < wanted:
@@ -39,119 +41,38 @@ def opened(served: Served):
     return served, key
 
 
-class Healthy(threading.Thread):
-    """Somebody who works: each request with a connection of its own."""
+class Somebody:
+    """A process that works, see `somebody.py`."""
 
     def __init__(self, served: Served, key: str, first: int) -> None:
-        super().__init__(daemon=True)
-        self.served, self.key, self.number = served, key, first
-        self.seconds: list[float] = []
-        self.failed: list[str] = []
-        self.ending = threading.Event()
-        self.start()
+        port = served.url.rsplit(":", 1)[1]
+        self.process = subprocess.Popen([sys.executable, HERE / "somebody.py", port, str(first)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdin.write(f"{key}\n")
+        self.process.stdin.flush()
 
-    def run(self) -> None:
-        port = int(self.served.url.rsplit(":", 1)[1])
-        while not self.ending.wait(0.01):
-            self.number += 1
-            body = record("demo", f"healthy-{self.number}")
-            started = time.monotonic()
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
-                connection.request("POST", "/projects/demo/records", body, headers)
-                answer = connection.getresponse()
-                said = answer.read()
-                connection.close()
-                if answer.status != 201:
-                    self.failed.append(f"{answer.status} {said!r}")
-            except (OSError, http.client.HTTPException) as error:
-                self.failed.append(repr(error))
-            self.seconds.append(time.monotonic() - started)
-
-    def end(self) -> tuple[float, float]:
-        """p50 and p99 in milliseconds."""
-        self.ending.set()
-        self.join(40)
-        ordered = sorted(self.seconds)
-        assert ordered
-        return (ordered[len(ordered) // 2] * 1000,
-                ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000)
+    def end(self) -> "Times":
+        said, _ = self.process.communicate(timeout=60)
+        return Times(**json.loads(said))
 
 
-class Attack:
-    """Many connections from many addresses, each of which sends a beginning and then little."""
+class Times:
+    """How long requests took, of which none may have failed."""
 
-    def __init__(self, served: Served, count: int, beginning: bytes, drop: bytes) -> None:
-        host, port = served.url.split("//")[1].rsplit(":", 1)
-        self.selector, self.drop = selectors.DefaultSelector(), drop
-        self.opened: dict[socket.socket, float] = {}
-        self.longest = 0.0
-        self.refused = 0
-        self.answers: list[bytes] = []
-        for number in range(count):
-            stream = socket.socket()
-            try:
-                stream.bind((f"127.0.0.{2 + number % ADDRESSES}", 0))
-                stream.settimeout(10)
-                stream.connect((host, int(port)))
-                stream.send(beginning)
-                stream.setblocking(False)
-            except OSError:
-                self.refused += 1
-                stream.close()
-                continue
-            self.opened[stream] = time.monotonic()
-            self.selector.register(stream, selectors.EVENT_READ)
-            if number % 200 == 0:
-                self.look(0)
-
-    def look(self, wait_s: float) -> None:
-        """Takes note of what the server closed or answered."""
-        for key, _ in self.selector.select(wait_s):
-            stream = key.fileobj
-            try:
-                said = stream.recv(65536)
-            except OSError:
-                said = b""
-            if said:
-                self.answers.append(said[:40])
-                continue
-            self.gone(stream)
-
-    def gone(self, stream: socket.socket) -> None:
-        began = self.opened.pop(stream)
-        self.longest = max(self.longest, time.monotonic() - began)
-        self.selector.unregister(stream)
-        stream.close()
-
-    def go_on(self, limit_s: float) -> int:
-        """Sends a drop on each now and then until all are closed; gives how many are left."""
-        limit = time.monotonic() + limit_s
-        while self.opened and time.monotonic() < limit:
-            self.look(0.5)
-            for stream in list(self.opened):
-                try:
-                    stream.send(self.drop)
-                except BlockingIOError:
-                    pass
-                except OSError:
-                    self.gone(stream)
-        return len(self.opened)
-
-    def close(self) -> None:
-        for stream in list(self.opened):
-            self.gone(stream)
-        self.selector.close()
+    def __init__(self, seconds: list[float], failed: list[str]) -> None:
+        assert seconds and not failed, (len(failed), len(seconds), failed[:3])
+        self.count, ordered = len(seconds), sorted(seconds)
+        self.p50_ms = ordered[self.count // 2] * 1000
+        self.p99_ms = ordered[min(self.count - 1, self.count * 99 // 100)] * 1000
 
 
 def attack_while_somebody_works(opened, count: int, beginning: bytes, drop: bytes,
-                                name: str) -> Attack:
+                                name: str) -> list[str]:
+    """Gives the beginnings of what the server answered to the attackers."""
     served, key = opened
-    calm = Healthy(served, key, 0)
-    time.sleep(2)
-    before, calm_times = memory(served), calm.end()
-    assert not calm.failed, calm.failed[:3]
+    somebody = Somebody(served, key, 0)
+    time.sleep(5)
+    before, calm = memory(served), somebody.end()
     most = [before]
     watching = threading.Event()
 
@@ -161,22 +82,24 @@ def attack_while_somebody_works(opened, count: int, beginning: bytes, drop: byte
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    busy = Healthy(served, key, 1_000_000)
-    attack = Attack(served, count, beginning, drop)
-    left = attack.go_on(CLOSED_WITHIN_S + 5)
-    busy_times = busy.end()
+    somebody = Somebody(served, key, 1_000_000)
+    host, port = served.url.split("//")[1].rsplit(":", 1)
+    words = [sys.executable, HERE / "attacker.py", host, port, str(count), str(CLOSED_WITHIN_S + 5)]
+    attack = subprocess.run(words, input=f"{beginning.hex()}\n{drop.hex()}\n", text=True,
+                            capture_output=True, check=False, timeout=180)
+    assert attack.returncode == 0, attack.stderr
+    seen = json.loads(attack.stdout)
+    busy = somebody.end()
     watching.set()
     watcher.join()
-    attack.close()
     grown = most[0] - before
-    print(f"{name}: {count} sockets, {attack.refused} refused at once, {left} left, the longest "
-          f"{attack.longest:.1f} s; p50 {calm_times[0]:.1f} -> {busy_times[0]:.1f} ms, p99 "
-          f"{calm_times[1]:.1f} -> {busy_times[1]:.1f} ms over {len(busy.seconds)} requests; memory "
-          f"{before / MEBIBYTE:.1f} -> {most[0] / MEBIBYTE:.1f} MiB")
-    assert left == 0, f"{left} connections are open after {CLOSED_WITHIN_S} s"
-    assert not busy.failed, (len(busy.failed), len(busy.seconds), busy.failed[:3])
+    print(f"{name}: {count} sockets, {seen['refused']} refused at once, {seen['left']} left, the "
+          f"longest {seen['longest_s']:.1f} s; p50 {calm.p50_ms:.1f} -> {busy.p50_ms:.1f} ms, p99 "
+          f"{calm.p99_ms:.1f} -> {busy.p99_ms:.1f} ms over {calm.count} and {busy.count} requests; "
+          f"memory {before / MEBIBYTE:.1f} -> {most[0] / MEBIBYTE:.1f} MiB")
+    assert seen["left"] == 0, f"{seen['left']} connections are open after {CLOSED_WITHIN_S} s"
     assert grown <= MAY_GROW, f"{grown / MEBIBYTE:.1f} MiB"
-    return attack
+    return seen["answers"]
 
 
 def test_ten_thousand_slow_headers(opened) -> None:
@@ -191,16 +114,16 @@ def test_ten_thousand_that_say_nothing(opened) -> None:
 def test_slow_bodies_without_a_key(opened) -> None:
     beginning = head("POST", "/projects/demo/records", "Content-Type: application/json",
                      "X-API-Key: qt_wrong", "Content-Length: 1000000")
-    attack = attack_while_somebody_works(opened, 1000, beginning, b" ", "slow bodies, no key")
-    assert any(answer.startswith((b"HTTP/1.1 401", b"HTTP/1.1 429")) for answer in attack.answers)
+    answers = attack_while_somebody_works(opened, 1000, beginning, b" ", "slow bodies, no key")
+    assert {"HTTP/1.1 401", "HTTP/1.1 429"} & set(answers), answers
 
 
 def test_slow_bodies_with_a_key(opened) -> None:
     _, key = opened
     beginning = head("POST", "/projects/demo/records", "Content-Type: application/json",
                      f"X-API-Key: {key}", "Content-Length: 1000000")
-    attack = attack_while_somebody_works(opened, 1000, beginning, b" ", "slow bodies")
-    assert any(answer.startswith(b"HTTP/1.1 408") for answer in attack.answers)
+    answers = attack_while_somebody_works(opened, 1000, beginning, b" ", "slow bodies")
+    assert "HTTP/1.1 408" in answers, answers
 
 
 def test_readers_that_do_not_read(opened) -> None:
@@ -223,11 +146,10 @@ def test_readers_that_do_not_read(opened) -> None:
         stream.sendall(head("GET", "/projects/demo/records", f"X-API-Key: {key}"))
         readers.append(stream)
     time.sleep(2)
-    busy = Healthy(served, key, 0)
+    somebody = Somebody(served, key, 0)
     time.sleep(4)
-    times = busy.end()
+    times = somebody.end()
     grown = memory(served) - before
-    assert not busy.failed, busy.failed[:3]
     # Others may read, too: pages always, and everything as soon as those who do not read are cut.
     status, _, body = served.request("GET", "/projects/demo/records?limit=10", key)
     assert status == 200 and len(json.loads(body)) == 10
@@ -235,7 +157,7 @@ def test_readers_that_do_not_read(opened) -> None:
     while served.request("GET", "/projects/demo/entries?until=5", key)[0] != 200:
         assert time.monotonic() < limit, "whoever does not read keeps others from reading"
         time.sleep(0.5)
-    print(f"200 readers that do not read: p50 {times[0]:.1f} ms, p99 {times[1]:.1f} ms; memory grew "
+    print(f"200 readers that do not read: p50 {times.p50_ms:.1f} ms, p99 {times.p99_ms:.1f} ms; memory grew "
           f"by {grown / MEBIBYTE:.1f} MiB")
     assert grown <= MAY_GROW, f"{grown / MEBIBYTE:.1f} MiB"
     for stream in readers:

@@ -1,0 +1,96 @@
+"""Many connections from many addresses, each of which sends a beginning and then little.
+
+    attacker.py HOST PORT COUNT SECONDS    beginning and drop come as two lines of hex; prints what
+                                           became of the connections, as JSON
+
+A process of its own with the least priority: attackers have machines of their own, and what theirs
+compute must not count as what the server takes from others.
+"""
+
+import json
+import os
+import resource
+import selectors
+import socket
+import sys
+import time
+
+ADDRESSES = 25
+
+
+class Attack:
+    """The connections that are open, and what was seen of those that are not."""
+
+    def __init__(self, host: str, port: int, count: int, beginning: bytes, drop: bytes) -> None:
+        self.selector, self.drop = selectors.DefaultSelector(), drop
+        self.opened: dict[socket.socket, float] = {}
+        self.longest = 0.0
+        self.refused = 0
+        self.answers: list[bytes] = []
+        for number in range(count):
+            stream = socket.socket()
+            try:
+                stream.bind((f"127.0.0.{2 + number % ADDRESSES}", 0))
+                stream.settimeout(10)
+                stream.connect((host, port))
+                stream.send(beginning)
+                stream.setblocking(False)
+            except OSError:
+                self.refused += 1
+                stream.close()
+                continue
+            self.opened[stream] = time.monotonic()
+            self.selector.register(stream, selectors.EVENT_READ)
+            if number % 200 == 0:
+                self.look(0)
+
+    def look(self, wait_s: float) -> None:
+        """Takes note of what the server closed or answered."""
+        for key, _ in self.selector.select(wait_s):
+            stream = key.fileobj
+            try:
+                said = stream.recv(65536)
+            except OSError:
+                said = b""
+            if said:
+                self.answers.append(said[:12])
+                continue
+            self.gone(stream)
+
+    def gone(self, stream: socket.socket) -> None:
+        began = self.opened.pop(stream)
+        self.longest = max(self.longest, time.monotonic() - began)
+        self.selector.unregister(stream)
+        stream.close()
+
+    def go_on(self, limit_s: float) -> None:
+        """Sends a drop on each now and then until all are closed."""
+        limit = time.monotonic() + limit_s
+        while self.opened and time.monotonic() < limit:
+            self.look(0.5)
+            for stream in list(self.opened):
+                try:
+                    stream.send(self.drop)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.gone(stream)
+
+    def report(self) -> dict:
+        answers = {answer.decode("ascii", "replace") for answer in self.answers}
+        return {"refused": self.refused, "left": len(self.opened), "longest_s": self.longest,
+                "answers": sorted(answers)}
+
+
+def main(host: str, port: int, count: int, seconds: float) -> None:
+    os.nice(19)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    beginning, drop = (bytes.fromhex(sys.stdin.readline()) for _ in range(2))
+    attack = Attack(host, port, count, beginning, drop)
+    attack.go_on(seconds)
+    print(json.dumps(attack.report()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
