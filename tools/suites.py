@@ -175,7 +175,9 @@ def soak() -> list[Step]:
                         ["tests/crash/run", "--soak"]),
             folder_step("kills and failovers of PostgreSQL", "tests/crash/run-postgres",
                         ["tests/crash/run-postgres", "--soak"]),
-            server_kills("SQLite", "--soak"), server_kills("PostgreSQL", "--soak")]
+            server_kills("SQLite", "--soak"), server_kills("PostgreSQL", "--soak"),
+            folder_step("what is foreign and what is missing take one time", "tests/server",
+                        [TEST_PYTHON, "tests/server/foreign_timing.py"])]
 
 
 def set_up(*targets: str) -> Step:
