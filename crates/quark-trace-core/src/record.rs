@@ -109,14 +109,22 @@ impl<'a> View<'a> {
         while let Some(event) = scanner.next_event()? {
             let Event::Key(key) = event else { break };
             let name = if key.escaped { key.to_wtf8() } else { key.raw.into() };
-            if let Some(at) = NAMES.iter().position(|known| known.as_bytes() == name.as_ref()) {
-                let value = field(&mut scanner, line)?;
-                repeated_keys |= fields[at].replace(value).is_some();
-            } else if name.as_ref() == b"payload" {
-                repeated_keys |= payload.replace(scanner.skip_value()?).is_some();
-            } else {
-                scanner.skip_value()?;
-            }
+            let at = match name.as_ref() {
+                b"record_id" => 0,
+                b"project_id" => 1,
+                b"stage" => 2,
+                b"timestamp" => 3,
+                b"payload" => {
+                    repeated_keys |= payload.replace(scanner.skip_value()?).is_some();
+                    continue;
+                }
+                _ => {
+                    scanner.skip_value()?;
+                    continue;
+                }
+            };
+            let value = field(&mut scanner, line)?;
+            repeated_keys |= fields[at].replace(value).is_some();
         }
         scanner.next_event()?;
         let take = |at: usize| fields[at].ok_or(RecordFault::Missing(NAMES[at]));

@@ -63,6 +63,31 @@ enum Expect {
     Done,
 }
 
+/// What a step came upon. Its text is between `start` and `end` of the scanner: an event that holds
+/// it is only made for who wants one, because copying events costs more than reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    ObjectStart,
+    ObjectEnd,
+    ArrayStart,
+    ArrayEnd,
+    Key,
+    String,
+    Integer,
+    Float,
+    NotANumber,
+    Infinity,
+    NegativeInfinity,
+    True,
+    False,
+    Null,
+    /// There is nothing more.
+    End,
+}
+
+/// Why a text is not JSON at the position of the scanner.
+type Reason = &'static str;
+
 /// Reads one JSON value; after it only white space may follow.
 #[derive(Debug, Clone)]
 pub struct Scanner<'a> {
@@ -70,13 +95,19 @@ pub struct Scanner<'a> {
     position: usize,
     expect: Expect,
     levels: Levels,
+    /// Where the text of the last token begins and ends, without quotes.
+    start: usize,
+    end: usize,
+    /// Whether there is a backslash in it.
+    escaped: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at the first byte of `bytes`; a UTF-8 byte order mark is passed over.
     pub fn new(bytes: &'a [u8]) -> Self {
         let position = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { bytes, position, expect: Expect::Value, levels: Levels::default() }
+        let (expect, levels) = (Expect::Value, Levels::default());
+        Self { bytes, position, expect, levels, start: 0, end: 0, escaped: false }
     }
 
     /// Byte offset of what comes next.
@@ -90,33 +121,29 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next event, or `None` after the value.
-    #[inline]
+    // An event that is returned by a call of its own is copied more than once.
+    #[inline(always)]
     pub fn next_event(&mut self) -> Result<Option<Event<'a>>, Fault> {
-        self.skip_white_space();
-        match self.expect {
-            Expect::Value => self.value().map(Some),
-            Expect::ValueOrArrayEnd => {
-                if self.peek() == Some(b']') {
-                    self.close().map(Some)
-                } else {
-                    self.value().map(Some)
-                }
-            }
-            Expect::KeyOrObjectEnd => {
-                if self.peek() == Some(b'}') {
-                    self.close().map(Some)
-                } else {
-                    self.key().map(Some)
-                }
-            }
-            Expect::CommaOrEnd => self.comma_or_end().map(Some),
-            Expect::Done => {
-                if self.position < self.bytes.len() {
-                    return Err(self.fault("extra data after the value"));
-                }
-                Ok(None)
-            }
-        }
+        let token = self.step().map_err(|reason| self.fault(reason))?;
+        let text = &self.bytes[self.start..self.end];
+        let number = || std::str::from_utf8(text).unwrap_or_default();
+        Ok(Some(match token {
+            Token::End => return Ok(None),
+            Token::ObjectStart => Event::ObjectStart,
+            Token::ObjectEnd => Event::ObjectEnd,
+            Token::ArrayStart => Event::ArrayStart,
+            Token::ArrayEnd => Event::ArrayEnd,
+            Token::Key => Event::Key(Text { raw: text, escaped: self.escaped }),
+            Token::String => Event::String(Text { raw: text, escaped: self.escaped }),
+            Token::Integer => Event::Number(Number::Integer(number())),
+            Token::Float => Event::Number(Number::Float(number())),
+            Token::NotANumber => Event::Number(Number::NotANumber),
+            Token::Infinity => Event::Number(Number::Infinity),
+            Token::NegativeInfinity => Event::Number(Number::NegativeInfinity),
+            Token::True => Event::Bool(true),
+            Token::False => Event::Bool(false),
+            Token::Null => Event::Null,
+        }))
     }
 
     /// Passes over white space; the offset of what comes next.
@@ -131,77 +158,92 @@ impl<'a> Scanner<'a> {
         let start = self.position;
         let depth = self.levels.depth;
         loop {
-            self.next_event()?;
+            self.step().map_err(|reason| self.fault(reason))?;
             if self.levels.depth == depth {
                 return Ok(&self.bytes[start..self.position]);
             }
         }
     }
 
-    fn comma_or_end(&mut self) -> Result<Event<'a>, Fault> {
-        match self.peek() {
-            Some(b',') => {
+    fn step(&mut self) -> Result<Token, Reason> {
+        self.skip_white_space();
+        match (self.expect, self.peek()) {
+            (Expect::CommaOrEnd, Some(b',')) => {
                 self.position += 1;
                 self.skip_white_space();
                 if self.levels.last() == Some(true) { self.key() } else { self.value() }
             }
-            Some(b'}' | b']') => self.close(),
-            Some(_) => Err(self.fault("expected a comma or the end of the object or array")),
-            None => Err(self.fault("the text ends inside an object or array")),
+            (Expect::CommaOrEnd, Some(b'}' | b']'))
+            | (Expect::ValueOrArrayEnd, Some(b']'))
+            | (Expect::KeyOrObjectEnd, Some(b'}')) => self.close(),
+            (Expect::CommaOrEnd, Some(_)) => {
+                Err("expected a comma or the end of the object or array")
+            }
+            (Expect::CommaOrEnd, None) => Err("the text ends inside an object or array"),
+            (Expect::Value | Expect::ValueOrArrayEnd, _) => self.value(),
+            (Expect::KeyOrObjectEnd, _) => self.key(),
+            (Expect::Done, None) => Ok(Token::End),
+            (Expect::Done, Some(_)) => Err("extra data after the value"),
         }
     }
 
-    fn close(&mut self) -> Result<Event<'a>, Fault> {
+    #[inline]
+    fn close(&mut self) -> Result<Token, Reason> {
         let object = self.peek() == Some(b'}');
         if self.levels.pop() != Some(object) {
-            return Err(self.fault("mismatched bracket"));
+            return Err("mismatched bracket");
         }
         self.position += 1;
         self.after_value();
-        Ok(if object { Event::ObjectEnd } else { Event::ArrayEnd })
+        Ok(if object { Token::ObjectEnd } else { Token::ArrayEnd })
     }
 
-    fn key(&mut self) -> Result<Event<'a>, Fault> {
+    #[inline]
+    fn key(&mut self) -> Result<Token, Reason> {
         if self.peek() != Some(b'"') {
-            return Err(self.fault("expected a key in double quotes"));
+            return Err("expected a key in double quotes");
         }
-        let text = self.text()?;
+        self.text()?;
         self.skip_white_space();
         if self.peek() != Some(b':') {
-            return Err(self.fault("expected a colon after the key"));
+            return Err("expected a colon after the key");
         }
         self.position += 1;
         self.expect = Expect::Value;
-        Ok(Event::Key(text))
+        Ok(Token::Key)
     }
 
-    fn value(&mut self) -> Result<Event<'a>, Fault> {
-        let event = match self.peek() {
+    #[inline]
+    fn value(&mut self) -> Result<Token, Reason> {
+        let token = match self.peek() {
             Some(b'{') => return Ok(self.open(true)),
             Some(b'[') => return Ok(self.open(false)),
-            Some(b'"') => Event::String(self.text()?),
-            Some(b't') => self.word("true", Event::Bool(true))?,
-            Some(b'f') => self.word("false", Event::Bool(false))?,
-            Some(b'n') => self.word("null", Event::Null)?,
-            Some(b'N') => self.word("NaN", Event::Number(Number::NotANumber))?,
-            Some(b'I') => self.word("Infinity", Event::Number(Number::Infinity))?,
-            Some(b'-' | b'0'..=b'9') => Event::Number(self.number()?),
-            Some(_) => return Err(self.fault("expected a value")),
-            None => return Err(self.fault("the text ends where a value was expected")),
+            Some(b'"') => {
+                self.text()?;
+                Token::String
+            }
+            Some(b't') => self.word("true", Token::True)?,
+            Some(b'f') => self.word("false", Token::False)?,
+            Some(b'n') => self.word("null", Token::Null)?,
+            Some(b'N') => self.word("NaN", Token::NotANumber)?,
+            Some(b'I') => self.word("Infinity", Token::Infinity)?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) => return Err("expected a value"),
+            None => return Err("the text ends where a value was expected"),
         };
         self.after_value();
-        Ok(event)
+        Ok(token)
     }
 
-    fn open(&mut self, object: bool) -> Event<'a> {
+    fn open(&mut self, object: bool) -> Token {
         self.position += 1;
         self.levels.push(object);
         if object {
             self.expect = Expect::KeyOrObjectEnd;
-            Event::ObjectStart
+            Token::ObjectStart
         } else {
             self.expect = Expect::ValueOrArrayEnd;
-            Event::ArrayStart
+            Token::ArrayStart
         }
     }
 
@@ -209,27 +251,28 @@ impl<'a> Scanner<'a> {
         self.expect = if self.levels.depth == 0 { Expect::Done } else { Expect::CommaOrEnd };
     }
 
-    fn word(&mut self, word: &'static str, event: Event<'a>) -> Result<Event<'a>, Fault> {
+    fn word(&mut self, word: &'static str, token: Token) -> Result<Token, Reason> {
         if !self.bytes[self.position..].starts_with(word.as_bytes()) {
-            return Err(self.fault("expected a value"));
+            return Err("expected a value");
         }
         self.position += word.len();
-        Ok(event)
+        Ok(token)
     }
 
-    fn number(&mut self) -> Result<Number<'a>, Fault> {
-        let start = self.position;
+    #[inline]
+    fn number(&mut self) -> Result<Token, Reason> {
+        self.start = self.position;
         if self.peek() == Some(b'-') {
             self.position += 1;
             if self.bytes[self.position..].starts_with(b"Infinity") {
                 self.position += b"Infinity".len();
-                return Ok(Number::NegativeInfinity);
+                return Ok(Token::NegativeInfinity);
             }
         }
         match self.peek() {
             Some(b'0') => self.position += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.fault("expected a digit")),
+            _ => return Err("expected a digit"),
         }
         let mut float = false;
         if self.peek() == Some(b'.')
@@ -240,8 +283,8 @@ impl<'a> Scanner<'a> {
             self.digits();
         }
         float |= self.exponent();
-        let text = std::str::from_utf8(&self.bytes[start..self.position]).unwrap_or_default();
-        Ok(if float { Number::Float(text) } else { Number::Integer(text) })
+        self.end = self.position;
+        Ok(if float { Token::Float } else { Token::Integer })
     }
 
     fn exponent(&mut self) -> bool {
@@ -258,56 +301,61 @@ impl<'a> Scanner<'a> {
         true
     }
 
+    #[inline]
     fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.position += 1;
-        }
+        let rest = &self.bytes[self.position..];
+        self.position += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     }
 
-    fn text(&mut self) -> Result<Text<'a>, Fault> {
+    #[inline]
+    fn text(&mut self) -> Result<(), Reason> {
         let start = self.position + 1;
         self.position = start;
-        let mut escaped = false;
+        self.escaped = false;
+        let mut is_ascii = true;
         loop {
             let rest = &self.bytes[self.position..];
-            let Some(at) = special(rest) else {
-                return Err(Fault { offset: start - 1, reason: "a string is not closed" });
+            let Some((at, ascii)) = special(rest) else {
+                self.position = start - 1;
+                return Err("a string is not closed");
             };
             self.position += at;
+            is_ascii &= ascii;
             match rest[at] {
                 b'"' => break,
                 b'\\' => {
-                    escaped = true;
+                    self.escaped = true;
                     self.escape()?;
                 }
-                _ => return Err(self.fault("a control character inside a string")),
+                _ => return Err("a control character inside a string"),
             }
         }
+        (self.start, self.end) = (start, self.position);
         let raw = &self.bytes[start..self.position];
-        if !raw.is_ascii()
-            && let Err(error) = std::str::from_utf8(raw)
-        {
-            return Err(Fault { offset: start + error.valid_up_to(), reason: "invalid UTF-8" });
+        if !is_ascii && let Err(error) = std::str::from_utf8(raw) {
+            self.position = start + error.valid_up_to();
+            return Err("invalid UTF-8");
         }
         self.position += 1;
-        Ok(Text { raw, escaped })
+        Ok(())
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), Reason> {
         match self.bytes.get(self.position + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.position += 2,
             Some(b'u') => {
                 let digits = self.bytes.get(self.position + 2..self.position + 6);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.fault("a \\u escape without four hex digits"));
+                    return Err("a \\u escape without four hex digits");
                 }
                 self.position += 6;
             }
-            _ => return Err(self.fault("an unknown escape")),
+            _ => return Err("an unknown escape"),
         }
         Ok(())
     }
 
+    #[inline]
     fn skip_white_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.position += 1;
@@ -319,30 +367,38 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.position).copied()
     }
 
-    fn fault(&self, reason: &'static str) -> Fault {
+    #[cold]
+    fn fault(&self, reason: Reason) -> Fault {
         Fault { offset: self.position, reason }
     }
 }
 
-/// Where the first quote, backslash or control character is; eight bytes are looked at together.
-fn special(bytes: &[u8]) -> Option<usize> {
+/// Where the first quote, backslash or control character is, and whether all before it is ASCII;
+/// eight bytes are looked at together.
+#[inline]
+fn special(bytes: &[u8]) -> Option<(usize, bool)> {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES * 0x80;
     // A byte of the result has its high bit where the byte of `word` is below `limit`. Carries only
     // reach bytes behind the first such one.
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
     let (words, rest) = bytes.as_chunks::<8>();
+    let mut beyond = 0;
     for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let quote = below(word ^ (ONES * u64::from(b'"')), 1);
         let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
         let found = quote | backslash | below(word, 0x20);
         if found != 0 {
-            return Some(8 * at + found.trailing_zeros() as usize / 8);
+            // The bits below the first one that was found.
+            beyond |= word & HIGH & (found & found.wrapping_neg()).wrapping_sub(1);
+            return Some((8 * at + found.trailing_zeros() as usize / 8, beyond == 0));
         }
+        beyond |= word & HIGH;
     }
     let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    rest.iter().position(is_special).map(|at| bytes.len() - rest.len() + at)
+    let at = rest.iter().position(is_special)?;
+    Some((bytes.len() - rest.len() + at, beyond == 0 && rest[..at].is_ascii()))
 }
 
 #[cfg(test)]
@@ -357,9 +413,11 @@ mod tests {
                 for fill in [b'a', b' ', b'!', 0x7F, 0x80, 0xFF] {
                     let mut bytes = [fill; 20];
                     bytes[at] = byte;
-                    assert_eq!(special(&bytes), is_special.then_some(at), "{byte} at {at}");
+                    let found = special(&bytes);
+                    assert_eq!(found.is_some(), is_special, "{byte} at {at}");
                     bytes[19] = b'"';
-                    assert_eq!(special(&bytes), Some(if is_special { at } else { 19 }));
+                    let first = if is_special { at } else { 19 };
+                    assert_eq!(special(&bytes), Some((first, bytes[..first].is_ascii())));
                 }
             }
         }
