@@ -4,10 +4,13 @@
 //! integers of any size, lone surrogates, repeated keys) at any depth without recursion.
 //! [`mod@write`] makes what Python's `json.dumps` makes, byte for byte, and valid RFC 8259 always.
 
+mod event;
 mod levels;
 mod scan;
+mod special;
 mod text;
 pub mod write;
 
-pub use scan::{Event, Fault, Number, Scanner};
+pub use event::{Event, Fault, Number};
+pub use scan::Scanner;
 pub use text::Text;

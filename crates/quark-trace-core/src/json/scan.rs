@@ -3,56 +3,10 @@
 //! A general JSON crate cannot stand here: old files hold what RFC 8259 forbids, and a record must
 //! be shown as it is. Depth costs one bit, so a hostile line cannot exhaust the stack.
 
+use super::event::{Event, Fault, Number};
 use super::levels::Levels;
+use super::special::special;
 use super::text::Text;
-
-/// Where and why a text is not JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} at byte {offset}")]
-pub struct Fault {
-    /// Byte offset in the text.
-    pub offset: usize,
-    /// What was wrong there.
-    pub reason: &'static str,
-}
-
-/// A number as it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Number<'a> {
-    /// An integer of any size.
-    Integer(&'a str),
-    /// A number with a fraction or an exponent.
-    Float(&'a str),
-    /// Python's bare `NaN`.
-    NotANumber,
-    /// Python's bare `Infinity`.
-    Infinity,
-    /// Python's bare `-Infinity`.
-    NegativeInfinity,
-}
-
-/// One step through a JSON text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// `{`
-    ObjectStart,
-    /// `}`
-    ObjectEnd,
-    /// `[`
-    ArrayStart,
-    /// `]`
-    ArrayEnd,
-    /// The name of the member that follows.
-    Key(Text<'a>),
-    /// A string.
-    String(Text<'a>),
-    /// A number.
-    Number(Number<'a>),
-    /// `true` or `false`.
-    Bool(bool),
-    /// `null`
-    Null,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expect {
@@ -261,7 +215,7 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn number(&mut self) -> Result<Token, Reason> {
-        self.start = self.position;
+        let start = self.position;
         if self.peek() == Some(b'-') {
             self.position += 1;
             if self.bytes[self.position..].starts_with(b"Infinity") {
@@ -283,7 +237,7 @@ impl<'a> Scanner<'a> {
             self.digits();
         }
         float |= self.exponent();
-        self.end = self.position;
+        (self.start, self.end) = (start, self.position);
         Ok(if float { Token::Float } else { Token::Integer })
     }
 
@@ -373,56 +327,9 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Where the first quote, backslash or control character is, and whether all before it is ASCII;
-/// eight bytes are looked at together.
-#[inline]
-fn special(bytes: &[u8]) -> Option<(usize, bool)> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES * 0x80;
-    // A byte of the result has its high bit where the byte of `word` is below `limit`. Carries only
-    // reach bytes behind the first such one.
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & HIGH;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut beyond = 0;
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let found = quote | backslash | below(word, 0x20);
-        if found != 0 {
-            // The bits below the first one that was found.
-            beyond |= word & HIGH & (found & found.wrapping_neg()).wrapping_sub(1);
-            return Some((8 * at + found.trailing_zeros() as usize / 8, beyond == 0));
-        }
-        beyond |= word & HIGH;
-    }
-    let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    let at = rest.iter().position(is_special)?;
-    Some((bytes.len() - rest.len() + at, beyond == 0 && rest[..at].is_ascii()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_special_character_is_found_wherever_it_is() {
-        for byte in 0..=255u8 {
-            let is_special = byte == b'"' || byte == b'\\' || byte < 0x20;
-            for at in 0..20 {
-                for fill in [b'a', b' ', b'!', 0x7F, 0x80, 0xFF] {
-                    let mut bytes = [fill; 20];
-                    bytes[at] = byte;
-                    let found = special(&bytes);
-                    assert_eq!(found.is_some(), is_special, "{byte} at {at}");
-                    bytes[19] = b'"';
-                    let first = if is_special { at } else { 19 };
-                    assert_eq!(special(&bytes), Some((first, bytes[..first].is_ascii())));
-                }
-            }
-        }
-        assert_eq!(special(b""), None);
-    }
 
     fn events(text: &str) -> Result<usize, Fault> {
         let mut scanner = Scanner::new(text.as_bytes());
