@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from quark_trace.query import Query
 
 
-_SUMMARY_DETAILS = ("stages", "sites", "numbers", "schema_faults", "unreadable_lines")
+_SUMMARY_DETAILS = ("stages", "sites", "numbers", "is_cut", "schema_faults",
+                    "unreadable_lines")
 
 
 class Project:
@@ -188,7 +189,8 @@ class Project:
 
         :param details: whether to add ``stages`` (records, first and last time of each),
             ``sites`` (records by the payload's ``site``, else ``client_id``), ``numbers`` (count,
-            least, greatest and last of each number in the payloads), ``schema_faults`` (records that
+            least, greatest and last of each number in the payloads), ``is_cut`` (whether there are
+            more than 1,000 sites or numbers, which are not listed), ``schema_faults`` (records that
             break the schemas of their time) and ``unreadable_lines``.
             Without it the names are those of 0.1.0, and no others.
         """

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use quark_trace::core::columns::Selection;
-use quark_trace::core::query::{Field, Literal, Number, Order, Query, QueryError, field};
+use quark_trace::core::query::{
+    Field, Literal, Number, Order, Query, QueryError, QueryFault, field,
+};
 use quark_trace::query::{AsOf, Cursor, Statistics};
 use quark_trace::{Error, ErrorKind, TraceLog};
 
@@ -31,6 +33,30 @@ pub struct Search {
 enum Source {
     Log(Py<Log>),
     Listed(TraceLog),
+}
+
+impl Source {
+    fn trace_log(&self, py: Python<'_>) -> PyResult<TraceLog> {
+        match self {
+            Self::Log(log) => log.get().trace_log(py),
+            Self::Listed(log) => Ok(log.clone()),
+        }
+    }
+
+    /// The error about a query, with a name from the log that may be meant.
+    fn explained(
+        &self,
+        py: Python<'_>,
+        parts: &Parts<'_>,
+        error: QueryError,
+    ) -> PyResult<QueryError> {
+        if error.fault() != QueryFault::UnknownName {
+            return Ok(error);
+        }
+        let (log, text) = (self.trace_log(py)?, parts.text.clone());
+        let explained = fork::at_work(py, || log.read_query(&text).err());
+        Ok(explained.unwrap_or(error))
+    }
 }
 
 /// What a query is made of, as Python gives it.
@@ -76,7 +102,10 @@ impl Parts<'_> {
 
 impl Search {
     fn new(py: Python<'_>, source: Source, parts: &Parts<'_>) -> PyResult<Self> {
-        let query = parts.query()?.map_err(|error| refuse(py, &error.to_string()))?;
+        let query = match parts.query()? {
+            Ok(query) => query,
+            Err(error) => return Err(refuse(py, &source.explained(py, parts, error)?.to_string())),
+        };
         let read = |error: Error| refuse(py, &error.to_string());
         let as_of = parts.as_of.as_deref().map(str::parse).transpose().map_err(read)?;
         let after = parts.after.as_deref().map(str::parse).transpose().map_err(read)?;
@@ -97,10 +126,7 @@ impl Search {
         after: Option<Cursor>,
         act: impl Send + FnOnce(quark_trace::Search<'_>) -> Result<T, Error>,
     ) -> PyResult<T> {
-        let log = match &self.source {
-            Source::Log(log) => log.get().trace_log(py)?,
-            Source::Listed(log) => log.clone(),
-        };
+        let log = self.source.trace_log(py)?;
         let query = self.query.clone();
         let asked = fork::at_work(py, || {
             let mut search = log.search(query);

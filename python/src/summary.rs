@@ -45,6 +45,7 @@ pub fn document<'py>(py: Python<'py>, counted: &Summary) -> PyResult<Bound<'py, 
         numbers.set_item(&range.field, one)?;
     }
     all.set_item("numbers", numbers)?;
+    all.set_item("is_cut", counted.is_cut)?;
     let faults = broken_to_json(&counted.broken);
     all.set_item("schema_faults", decode(py, faults.as_bytes(), Mutability::Plain)?)?;
     Ok(all)

@@ -233,6 +233,7 @@ def test_many_records_come_in_batches(tmp_path: Path, sheet: Path) -> None:
 
 @pytest.mark.parametrize(("query", "options", "message"), [
     ("stag = 'x'", {}, "there is no field `stag`; did you mean `stage`?\n  stag = 'x'\n  ^^^^"),
+    ("lss < 1", {}, "there is no field `lss`; did you mean `payload.loss`?\n  lss < 1\n  ^^^"),
     ("stage = ", {}, "stage ="),
     ("", {"order": "loss DESC LIMIT"}, "\n"),
     ("", {"where": {"no such": 1}}, "no such"),
@@ -353,11 +354,20 @@ def test_without_the_libraries_the_error_says_what_to_install(
         filled.query().to_polars()
 
 
+def test_a_summary_says_that_it_does_not_list_all(tmp_path: Path, sheet: Path) -> None:
+    with Project.open(sheet, JsonBackend(tmp_path / "data")) as project:
+        for number in range(1_001):
+            project.log("round", client_id=f"site-{number}")
+        full = project.summary(details=True)
+    assert full["is_cut"] is True and len(full["sites"]) == 1_000
+
+
 def test_a_summary_in_detail(filled: Project) -> None:
     plain, full = filled.summary(), filled.summary(details=True)
     assert plain == {name: full[name] for name in plain}
-    assert list(full)[len(plain):] == ["stages", "sites", "numbers", "schema_faults",
-                                      "unreadable_lines"]
+    assert list(full)[len(plain):] == ["stages", "sites", "numbers", "is_cut",
+                                      "schema_faults", "unreadable_lines"]
+    assert full["is_cut"] is False
     history = filled.history()
     assert full["stages"]["round"] == {"records": 7, "first_record_at": history[1].timestamp,
                                        "last_record_at": history[7].timestamp}

@@ -182,6 +182,34 @@ def test_readers_that_do_not_read(opened) -> None:
         stream.close()
 
 
+def test_sheets_with_many_versions(opened) -> None:
+    """Each version tells of all before it, so that all of them together are large."""
+    served, key = opened
+    for number in range(120):
+        change = {"changes": {"purpose": f"{number} " + "x" * 900}, "amended_by": "somebody",
+                  "reason": "y" * 900}
+        status, _, answer = served.request("POST", "/projects/demo/amendments", key,
+                                           json.dumps(change).encode())
+        assert status == 201, answer
+    before, failed = memory(served), []
+
+    def read() -> None:
+        for path in ["", "/sheets", "/sheets/1", "/sheets/121"] * 3:
+            status, _, answer = served.request("GET", f"/projects/demo{path}", key)
+            if status != 200:
+                failed.append(answer)
+    readers = [threading.Thread(target=read) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert not failed, failed[:3]
+    grown = memory(served) - before
+    print(f"121 versions read by 8 at a time: memory {before / MEBIBYTE:.1f} MiB, and "
+          f"{grown / MEBIBYTE:.1f} more")
+    assert grown <= MAY_GROW, f"{grown / MEBIBYTE:.1f} MiB"
+
+
 def test_one_address_has_only_so_many(opened) -> None:
     served, _ = opened
     mine = [connect(served, "127.0.0.9") for _ in range(600)]

@@ -141,6 +141,7 @@ fn mistakes_are_shown_at_their_place() {
     let session = session();
     let said = query(&session, &["stag = 'x'"]);
     said.fails(3, "error: there is no field `stag`; did you mean `stage`?\n  stag = 'x'\n  ^^^^\n");
+    query(&session, &["lss < 1"]).fails(3, "did you mean `payload.loss`?\n  lss < 1\n  ^^^\n");
     query(&session, &["stage = 'x' AND"]).fails(3, "\n  stage = 'x' AND\n");
     query(&session, &["--order", "payload.a SIDEWAYS"]).fails(3, "^");
     query(&session, &["--group-by", "sites"]).fails(3, "sites");

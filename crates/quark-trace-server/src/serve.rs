@@ -120,6 +120,7 @@ async fn tick(app: Arc<App>) {
         let running = Arc::clone(&app);
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
+            routes::sum_up_metrics();
             running.registry.refresh().and_then(|()| running.audit.write(running.registry.log()))
         });
         let failed = match ticked.await {

@@ -1,6 +1,7 @@
 //! `summary`: what there is of a project.
 
 use quark_trace::core::query::Number;
+use quark_trace::summary::LISTED;
 use quark_trace::{ErrorKind, Project, Summary, project};
 use serde_json::{Map, Value, json};
 
@@ -92,6 +93,9 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
     output.line(stages.trim_fmt())?;
     sites(counted, output)?;
     numbers(counted, output)?;
+    if counted.is_cut {
+        output.line(format!("{WARNING}{}{WARNING:#}", cut()))?;
+    }
     for broken in &counted.broken {
         output.line(format!("{WARNING}{}{WARNING:#}", super::stages::broken(broken)))?;
     }
@@ -101,6 +105,11 @@ fn stages(counted: &Summary, output: &Output) -> Result<(), Failure> {
         time(&counted.first_record_at),
         time(&counted.last_record_at)
     ))
+}
+
+/// What is not told of a project with very many sites or names.
+fn cut() -> String {
+    format!("not all is listed: of sites and of numbers the first {LISTED} that appeared")
 }
 
 /// Sites and numbers that a person is shown; `--json` has all.
@@ -167,6 +176,7 @@ fn counts(document: &mut Map<String, Value>, counted: &Summary) {
         (range.field.clone(), one)
     });
     document.insert("numbers".to_owned(), Value::Object(numbers.collect()));
+    document.insert("is_cut".to_owned(), json!(counted.is_cut));
     let broken: Vec<_> = counted.broken.iter().map(super::stages::broken_json).collect();
     document.insert("schema_faults".to_owned(), broken.into());
 }

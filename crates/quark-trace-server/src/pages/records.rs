@@ -123,7 +123,7 @@ impl RecordsPage {
         let head = log.store().head(log.project())?;
         let size = head.map_or(0, |head| head.range.size());
         let links = ProjectLinks::of(log.project().as_str());
-        let (query, mut refusal) = match Query::parse(&asked.filter) {
+        let (query, mut refusal) = match log.read_query(&asked.filter) {
             Ok(query) => (Some(query), None),
             Err(fault) => (None, Some(in_parts(&fault.to_string()))),
         };

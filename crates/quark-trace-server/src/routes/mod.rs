@@ -41,7 +41,7 @@ mod summary;
 mod table;
 mod tlog;
 
-pub use server::install_metrics;
+pub use server::{install_metrics, sum_up_metrics};
 pub use table::{Route, Table};
 
 /// Whoever sees projects.

@@ -30,6 +30,14 @@ pub fn install_metrics() {
     });
 }
 
+/// Sums up what was measured since the last time. Single measurements are kept until then, or until
+/// somebody asks for them, which on many servers nobody ever does.
+pub fn sum_up_metrics() {
+    if let Some(handle) = METRICS.get() {
+        handle.run_upkeep();
+    }
+}
+
 /// Says whether the process answers.
 #[utoipa::path(
     get,

@@ -24,6 +24,7 @@ mod aggregate;
 mod as_of;
 mod columns;
 mod cursor;
+mod names;
 mod ranked;
 mod rows;
 
@@ -107,7 +108,7 @@ pub struct Done {
 impl TraceLog {
     /// Begins a search with a query as text; see the [module](crate::query).
     pub fn query(&self, text: &str) -> Result<Search<'_>> {
-        Ok(self.search(Query::parse(text)?))
+        Ok(self.search(self.read_query(text)?))
     }
 
     /// Begins a search with a query that was built.

@@ -41,10 +41,10 @@ pub fn run(asked: &arguments::Query, output: &Output) -> Result<u8, Failure> {
         return Err(Failure::usage("--columns are those of --csv and --parquet"));
     }
     let (target, filter) = words(&asked.words);
-    let query = query(filter, asked)?;
-    check_counted(&query, asked)?;
     let target = Target::open(target, Access::Read, output)?;
     let log = target.existing_log()?;
+    let query = query(&log, filter, asked)?;
+    check_counted(&query, asked)?;
     let search = search(&log, query, asked)?;
     if let Some(drawn) = &asked.chart {
         chart::show(search, drawn, asked.over.as_deref(), &asked.group_by, output)?;
@@ -97,9 +97,9 @@ fn is_filter(word: &str) -> bool {
     word.contains([' ', '=', '<', '>', '~']) && !is_url(word)
 }
 
-fn query(filter: &str, asked: &arguments::Query) -> Result<Query, Failure> {
+fn query(log: &TraceLog, filter: &str, asked: &arguments::Query) -> Result<Query, Failure> {
     let read = || -> Result<Query, QueryError> {
-        let mut query = Query::parse(filter)?;
+        let mut query = log.read_query(filter)?;
         if let Some(order) = &asked.order {
             query.order.extend(Order::parse_list(order)?);
         }
