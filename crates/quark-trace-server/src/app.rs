@@ -9,11 +9,11 @@ use quark_trace::core::ids::ProjectId;
 use quark_trace::store::{Durability, Store};
 use quark_trace::tree::LogTree;
 use quark_trace::{Result, TraceLog};
-use tokio::sync::Semaphore;
 
 use crate::access::audit::Audit;
 use crate::access::rate::Rates;
 use crate::access::session::Sessions;
+use crate::access::share::{Holder, Places};
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
@@ -49,11 +49,13 @@ pub struct App {
     pub writer: Writer,
     /// Who follows projects.
     pub live: Live,
+    /// Answers that are written while they are read. Each has a thread.
+    pub long_answers: Places,
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
     trees: Mutex<HashMap<ProjectId, Arc<LogTree>>>,
-    readers: Arc<Semaphore>,
+    readers: Places,
     is_ending: AtomicBool,
 }
 
@@ -74,9 +76,10 @@ impl App {
             audit: Audit::default(),
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
+            long_answers: Places::new(settings.limits.long_answers),
             logs: Mutex::default(),
             trees: Mutex::default(),
-            readers: Arc::new(Semaphore::new(READERS)),
+            readers: Places::new(READERS),
             is_ending: AtomicBool::new(false),
             store,
             settings,
@@ -112,12 +115,13 @@ impl App {
         tree
     }
 
-    /// Does what waits for a disk or a database on a thread that may wait.
+    /// Does what waits for a disk or a database on a thread that may wait. Turns are shared out: who
+    /// has many requests under way waits for itself.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let turn = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| ending())?;
+        let turn = self.readers.wait(&Holder::of_request()).await.map_err(|_| ending())?;
         // The turn ends with the work, not with the client who may go away before.
         let work = move || {
             let _turn = turn;

@@ -8,6 +8,7 @@
 //! | `guard` | the step before every handler |
 //! | `session` | signing in to the pages |
 //! | `rate` | how often somebody may call |
+//! | `share` | how many places of a kind somebody may have at a time |
 //! | `audit` | what was refused, as records of the server's own ledger |
 
 pub mod audit;
@@ -17,6 +18,7 @@ mod key;
 mod policy;
 pub mod rate;
 pub mod session;
+pub mod share;
 
 pub use caller::{Caller, Identity};
 pub use guard::{Granted, guard};

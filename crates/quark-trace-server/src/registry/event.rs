@@ -184,6 +184,8 @@ pub enum Opening {
 pub struct KeyEntry {
     /// Its public part.
     pub key_id: String,
+    /// That of the first of the keys that were made in place of one another, up to this one.
+    pub first_key_id: String,
     /// SHA-256 of the whole key.
     pub digest: Digest,
     /// What its holder may do.

@@ -86,8 +86,11 @@ impl State {
                 // A digest that is none fits no key.
                 let Ok(digest) = sha256.parse() else { return };
                 let issued_at = at.to_owned();
+                let replaced = replaces.as_ref().and_then(|it| self.keys.get(&it.key_id));
+                let first_key_id = replaced.map_or(&key_id, |key| &key.first_key_id).clone();
                 let key = KeyEntry {
                     key_id: key_id.clone(),
+                    first_key_id,
                     digest,
                     role,
                     institution_id,
