@@ -17,6 +17,7 @@ use crate::access::share::{Holder, Places};
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
+use crate::seals::Seals;
 use crate::serve::connections::Admission;
 use crate::settings::Settings;
 use crate::writer::Writer;
@@ -51,6 +52,8 @@ pub struct App {
     pub live: Live,
     /// Answers that are written while they are read. Each has a thread.
     pub long_answers: Places,
+    /// Which logs cannot be signed.
+    pub seals: Seals,
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
@@ -77,6 +80,7 @@ impl App {
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
             long_answers: Places::new(settings.limits.long_answers),
+            seals: Seals::default(),
             logs: Mutex::default(),
             trees: Mutex::default(),
             readers: Places::new(READERS),

@@ -16,6 +16,7 @@ pub mod connections;
 
 use crate::app::App;
 use crate::routes;
+use crate::seals;
 use crate::settings::{Settings, Tls};
 use connections::Capped;
 
@@ -73,6 +74,8 @@ impl Server {
         let handle = Handle::new();
         let ending = tokio::spawn(end(Arc::clone(&app), handle.clone(), stop));
         let ticking = tokio::spawn(tick(Arc::clone(&app)));
+        let signing = Arc::clone(&app);
+        let signing = tokio::task::spawn_blocking(move || seals::sign_what_is_left(&signing));
         let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
         let wrap = |error: io::Error| Error::io("answer requests", "the network", error);
         let mut server = axum_server::from_tcp(listener).map_err(wrap)?.handle(handle);
@@ -91,6 +94,9 @@ impl Server {
         };
         ending.abort();
         ticking.abort();
+        app.end();
+        // A failure of it is in the log.
+        let _ = signing.await;
         let closed = tokio::task::spawn_blocking(move || close(&app)).await;
         served.map_err(wrap)?;
         closed.unwrap_or_else(|_| {
@@ -120,6 +126,7 @@ async fn tick(app: Arc<App>) {
         let running = Arc::clone(&app);
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
+            running.seals.tell(running.store.as_ref());
             running.registry.refresh().and_then(|()| running.audit.write(running.registry.log()))
         });
         let failed = match ticked.await {
