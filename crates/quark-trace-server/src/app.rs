@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::store::{Durability, Store};
 use quark_trace::tree::LogTree;
 use quark_trace::{Result, TraceLog};
 
 use crate::access::audit::Audit;
+use crate::access::last_used::LastUsed;
 use crate::access::rate::Rates;
 use crate::access::session::Sessions;
 use crate::access::share::{Holder, Places};
@@ -46,6 +48,8 @@ pub struct App {
     pub rates: Rates,
     /// What was refused.
     pub audit: Audit,
+    /// When keys were used.
+    pub last_used: LastUsed,
     /// Who writes records.
     pub writer: Writer,
     /// Who follows projects.
@@ -77,6 +81,7 @@ impl App {
             admission: Admission::new(&settings.limits),
             rates: Rates::new(&settings.limits),
             audit: Audit::default(),
+            last_used: LastUsed::new(SystemClock.now_us()),
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
             long_answers: Places::new(settings.limits.long_answers),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::store::Store;
 use quark_trace::{Error, ErrorKind, Result};
 use rustls::pki_types::pem::PemObject;
@@ -107,9 +108,10 @@ impl Server {
 
 /// What is written while it goes down, and the checkpoints over it.
 fn close(app: &App) -> Result<()> {
+    let noted = app.last_used.write(&app.registry, SystemClock.now_us(), true);
     let written = app.audit.write(app.registry.log());
     app.writer.end();
-    app.store.close().and(written)
+    app.store.close().and(written).and(noted)
 }
 
 async fn end(app: Arc<App>, handle: Handle<SocketAddr>, stop: impl Future<Output = ()>) {
@@ -127,7 +129,9 @@ async fn tick(app: Arc<App>) {
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
             running.seals.tell(running.store.as_ref());
-            running.registry.refresh().and_then(|()| running.audit.write(running.registry.log()))
+            running.registry.refresh()?;
+            running.last_used.write(&running.registry, SystemClock.now_us(), false)?;
+            running.audit.write(running.registry.log())
         });
         let failed = match ticked.await {
             Ok(Ok(())) => None,

@@ -8,6 +8,7 @@ use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quark_trace::TraceLog;
+use quark_trace::clock::{Clock, SystemClock};
 
 use super::audit::Refusal;
 use super::caller::{Caller, Refused};
@@ -69,6 +70,9 @@ pub async fn guard(
             };
         }
     };
+    if let Some(identity) = caller.identity() {
+        app.last_used.used(&identity.key_id, SystemClock.now_us());
+    }
     let turn = match &caller {
         _ if policy == Policy::Public => Turn::Now,
         Caller::Anonymous => app.rates.anonymous(address),

@@ -99,6 +99,7 @@ impl State {
                     issued_at,
                     expires_us,
                     ends_us: expires_us,
+                    last_used_us: None,
                     replaced_by: None,
                 };
                 if let Some(replaced) = replaces
@@ -112,6 +113,13 @@ impl State {
             Event::KeyEnds { key_id, at_us } => {
                 if let Some(known) = self.keys.get_mut(&key_id) {
                     known.end(at_us);
+                }
+            }
+            Event::KeysUsed { keys } => {
+                for (key_id, at_us) in keys {
+                    if let Some(known) = self.keys.get_mut(&key_id) {
+                        known.last_used_us = known.last_used_us.max(Some(at_us));
+                    }
                 }
             }
             Event::ProjectClaimed { project_id, institution_id } => {
