@@ -154,6 +154,28 @@ impl Project {
 /// All versions of a project's sheet, the oldest first.
 pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
     let mut versions = Vec::new();
+    each_sheet(log, |version| {
+        versions.push(version);
+        ControlFlow::Continue(())
+    })?;
+    Ok(versions)
+}
+
+/// The last version of a project's sheet; `None` when there is none.
+pub fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
+    let mut last = None;
+    each_sheet(log, |version| {
+        last = Some(version);
+        ControlFlow::Continue(())
+    })?;
+    Ok(last)
+}
+
+/// Passes the versions of a project's sheet, the oldest first, until `each` breaks off. None is kept.
+pub fn each_sheet(
+    log: &TraceLog,
+    mut each: impl FnMut(SheetVersion) -> ControlFlow<()>,
+) -> Result<()> {
     let mut fault = None;
     let plan = Plan { select: Select::Sheets, ..Plan::default() };
     log.store().scan(log.project(), &plan, &mut |row| {
@@ -165,8 +187,7 @@ pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
         match FactSheet::from_json(&object) {
             Ok(sheet) => {
                 let (digest, bytes) = (Digest::of(&object), object.into_owned());
-                versions.push(SheetVersion { index, digest, sheet, bytes });
-                ControlFlow::Continue(())
+                each(SheetVersion { index, digest, sheet, bytes })
             }
             Err(error) => {
                 let which = index.map_or("that is shown".to_owned(), |at| format!("of entry {at}"));
@@ -176,11 +197,7 @@ pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
             }
         }
     })?;
-    fault.map_or(Ok(versions), Err)
-}
-
-fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
-    Ok(sheets(log)?.pop())
+    fault.map_or(Ok(()), Err)
 }
 
 /// Appends the sheet that `make` makes of the last one; when others appended meanwhile (records,
