@@ -86,7 +86,7 @@ pub struct Places {
 #[derive(Debug)]
 pub struct Place {
     one: OwnedSemaphorePermit,
-    _group: OwnedSemaphorePermit,
+    group: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
     most: usize,
 }
@@ -111,14 +111,20 @@ impl Places {
 
     /// A place, if there is one now.
     pub fn take(&self, holder: &Holder) -> Result<Place, Full> {
+        self.take_many(holder, 1)
+    }
+
+    /// So many places in one, if there are as many now.
+    pub fn take_many(&self, holder: &Holder, count: u32) -> Result<Place, Full> {
         let (one, group) = self.counted_for(holder);
         let refused = |full: Full| move |_: TryAcquireError| full;
-        let one = one.try_acquire_owned().map_err(refused(Full::One(share(self.most))))?;
+        let of_one = Full::One(share(self.most));
+        let one = one.try_acquire_many_owned(count).map_err(refused(of_one))?;
         let of_group = Full::Group(group_share(self.most));
-        let group = group.try_acquire_owned().map_err(refused(of_group))?;
-        let all = Arc::clone(&self.all).try_acquire_owned();
+        let group = group.try_acquire_many_owned(count).map_err(refused(of_group))?;
+        let all = Arc::clone(&self.all).try_acquire_many_owned(count);
         let all = all.map_err(refused(Full::All(self.most)))?;
-        Ok(Place { one, _group: group, all, most: self.most })
+        Ok(Place { one, group, all, most: self.most })
     }
 
     /// A place, as soon as there is one. Who waits for its own share is in nobody's way.
@@ -127,7 +133,7 @@ impl Places {
         let one = one.acquire_owned().await?;
         let group = group.acquire_owned().await?;
         let all = Arc::clone(&self.all).acquire_owned().await?;
-        Ok(Place { one, _group: group, all, most: self.most })
+        Ok(Place { one, group, all, most: self.most })
     }
 
     fn counted_for(&self, holder: &Holder) -> (Arc<Semaphore>, Arc<Semaphore>) {
@@ -139,6 +145,13 @@ impl Places {
 }
 
 impl Place {
+    /// Keeps another place of the same kind and holder with this one.
+    pub fn merge(&mut self, other: Self) {
+        self.one.merge(other.one);
+        self.group.merge(other.group);
+        self.all.merge(other.all);
+    }
+
     /// Whether half of the places, or half of its holder's share, is taken.
     pub fn is_crowded(&self) -> bool {
         let left = |permit: &OwnedSemaphorePermit| permit.semaphore().available_permits();

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt;
@@ -119,6 +119,50 @@ async fn long_answers_are_shared_out() {
     let place = opened(Limits { long_answers: 8, ..Limits::default() }, 200_000).await;
     shares_out(&place, "/projects/p/records", "long answers").await;
     shares_out(&place, "/projects/p/entries", "long answers").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_shared_out() {
+    const LARGE: usize = 14 * 1024 * 1024;
+    let place = std::sync::Arc::new(opened(Limits::default(), 10).await);
+    let (greedy, other) = (place.node_key("a1"), place.node_key("a2"));
+    // A body that has come but for its end.
+    let held = |key: &str| {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
+        let body = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receiver));
+        let (place, key) = (place.clone(), key.to_owned());
+        let answer = tokio::spawn(async move {
+            place.post("/projects/p/records", &key, LINES, body).await.status
+        });
+        (sender, answer)
+    };
+    let large = || Ok(Bytes::from(vec![b' '; LARGE]));
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let (sender, answer) = held(&greedy);
+        sender.send(large()).await.unwrap();
+        // Taken when the next fits in the channel's one place.
+        sender.send(Ok(Bytes::from_static(b" "))).await.unwrap();
+        slow.push((sender, answer));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Of 128 MiB a key has 32.
+    let refused = place.post("/projects/p/records", &greedy, LINES, vec![b' '; LARGE]).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{:?}", refused.json());
+    assert_eq!(refused.json()["outcome"], "not_written");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("its share of 32768 KiB"), "{detail}");
+    // Small ones always fit, and those of others do; there is no record in this one.
+    let small = place.post("/projects/p/records", &greedy, "application/json", "{}").await;
+    assert_eq!(small.status, StatusCode::BAD_REQUEST);
+    let others = place.post("/projects/p/records", &other, LINES, vec![b' '; LARGE]).await;
+    assert_eq!(others.status, StatusCode::BAD_REQUEST, "{:?}", others.json());
+    for (sender, answer) in slow {
+        drop(sender);
+        assert_eq!(answer.await.unwrap(), StatusCode::BAD_REQUEST);
+    }
+    let again = place.post("/projects/p/records", &greedy, LINES, vec![b' '; LARGE]).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]
