@@ -38,6 +38,8 @@ async fn fill(place: &Place, project: &str, key: &str, records: usize, bytes: us
 
 async fn refused(response: Response) -> (StatusCode, String, Value) {
     let status = response.status();
+    // One that was granted may have no end.
+    assert!(!status.is_success(), "it was granted: {status}");
     let wait = response.headers().get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, wait.unwrap_or_default(), serde_json::from_slice(&body).unwrap())
