@@ -5,18 +5,21 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::ProjectId;
 use quark_trace::store::{Durability, Store};
 use quark_trace::tree::LogTree;
 use quark_trace::{Result, TraceLog};
-use tokio::sync::Semaphore;
 
 use crate::access::audit::Audit;
+use crate::access::last_used::LastUsed;
 use crate::access::rate::Rates;
 use crate::access::session::Sessions;
+use crate::access::share::{Holder, Places};
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
+use crate::seals::Seals;
 use crate::serve::connections::Admission;
 use crate::settings::Settings;
 use crate::writer::Writer;
@@ -45,15 +48,21 @@ pub struct App {
     pub rates: Rates,
     /// What was refused.
     pub audit: Audit,
+    /// When keys were used.
+    pub last_used: LastUsed,
     /// Who writes records.
     pub writer: Writer,
     /// Who follows projects.
     pub live: Live,
+    /// Answers that are written while they are read. Each has a thread.
+    pub long_answers: Places,
+    /// Which logs cannot be signed.
+    pub seals: Seals,
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
     trees: Mutex<HashMap<ProjectId, Arc<LogTree>>>,
-    readers: Arc<Semaphore>,
+    readers: Places,
     is_ending: AtomicBool,
 }
 
@@ -72,11 +81,14 @@ impl App {
             admission: Admission::new(&settings.limits),
             rates: Rates::new(&settings.limits),
             audit: Audit::default(),
+            last_used: LastUsed::new(SystemClock.now_us()),
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
+            long_answers: Places::new(settings.limits.long_answers),
+            seals: Seals::default(),
             logs: Mutex::default(),
             trees: Mutex::default(),
-            readers: Arc::new(Semaphore::new(READERS)),
+            readers: Places::new(READERS),
             is_ending: AtomicBool::new(false),
             store,
             settings,
@@ -112,12 +124,13 @@ impl App {
         tree
     }
 
-    /// Does what waits for a disk or a database on a thread that may wait.
+    /// Does what waits for a disk or a database on a thread that may wait. Turns are shared out: who
+    /// has many requests under way waits for itself.
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let turn = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| ending())?;
+        let turn = self.readers.wait(&Holder::of_request()).await.map_err(|_| ending())?;
         // The turn ends with the work, not with the client who may go away before.
         let work = move || {
             let _turn = turn;

@@ -11,6 +11,7 @@
 //! | `pages/` | what people see |
 //! | `demo/` | a federation to look at |
 //! | `writer`, `live` | threads that write; those who follow projects |
+//! | `seals` | which logs cannot be signed |
 //! | `problem` | errors as clients get them |
 //!
 //! Everything is kept in one store. Several servers may share it, if it is PostgreSQL.
@@ -23,6 +24,7 @@ pub mod pages;
 mod problem;
 pub mod registry;
 pub mod routes;
+mod seals;
 pub mod serve;
 mod settings;
 mod writer;

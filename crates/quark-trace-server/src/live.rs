@@ -2,16 +2,18 @@
 //! servers appended.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use quark_trace::core::ids::ProjectId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+
+use crate::access::share::{Full, Holder, Place, Places};
 
 /// Wakes those who follow projects.
 #[derive(Debug)]
 pub struct Live {
     projects: Mutex<HashMap<ProjectId, watch::Sender<u64>>>,
-    places: Arc<Semaphore>,
+    places: Places,
     ended: watch::Sender<bool>,
 }
 
@@ -20,24 +22,24 @@ pub struct Live {
 pub struct Follower {
     size: watch::Receiver<u64>,
     ended: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Live {
     /// Room for so many followers.
     pub fn new(places: usize) -> Self {
-        let places = Arc::new(Semaphore::new(places));
+        let places = Places::new(places);
         Self { projects: Mutex::default(), places, ended: watch::Sender::new(false) }
     }
 
-    /// Follows a project; `None` when too many follow already.
-    pub fn follow(&self, project: &ProjectId) -> Option<Follower> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+    /// Follows a project, unless too many follow already.
+    pub fn follow(&self, project: &ProjectId, holder: &Holder) -> Result<Follower, Full> {
+        let place = self.places.take(holder)?;
         let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         projects.retain(|_, sender| sender.receiver_count() > 0);
         let sender = projects.entry(project.clone()).or_insert_with(|| watch::Sender::new(0));
         let (size, ended) = (sender.subscribe(), self.ended.subscribe());
-        Some(Follower { size, ended, _place: place })
+        Ok(Follower { size, ended, _place: place })
     }
 
     /// Says that the log of a project has this size now.

@@ -147,6 +147,13 @@ impl Problem {
         problem
     }
 
+    /// More than one caller may have at a time.
+    pub fn too_many_at_once(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(Code::TooManyRequests, detail).not_written();
+        problem.retry_after = Some(Duration::from_secs(1));
+        problem
+    }
+
     /// More than is taken at a time.
     pub fn busy(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(Code::Busy, detail).not_written();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::store::Store;
 use quark_trace::{Error, ErrorKind, Result};
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +17,7 @@ pub mod connections;
 
 use crate::app::App;
 use crate::routes;
+use crate::seals;
 use crate::settings::{Settings, Tls};
 use connections::Capped;
 
@@ -73,6 +75,8 @@ impl Server {
         let handle = Handle::new();
         let ending = tokio::spawn(end(Arc::clone(&app), handle.clone(), stop));
         let ticking = tokio::spawn(tick(Arc::clone(&app)));
+        let signing = Arc::clone(&app);
+        let signing = tokio::task::spawn_blocking(move || seals::sign_what_is_left(&signing));
         let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
         let wrap = |error: io::Error| Error::io("answer requests", "the network", error);
         let mut server = axum_server::from_tcp(listener).map_err(wrap)?.handle(handle);
@@ -91,6 +95,9 @@ impl Server {
         };
         ending.abort();
         ticking.abort();
+        app.end();
+        // A failure of it is in the log.
+        let _ = signing.await;
         let closed = tokio::task::spawn_blocking(move || close(&app)).await;
         served.map_err(wrap)?;
         closed.unwrap_or_else(|_| {
@@ -101,9 +108,10 @@ impl Server {
 
 /// What is written while it goes down, and the checkpoints over it.
 fn close(app: &App) -> Result<()> {
+    let noted = app.last_used.write(&app.registry, SystemClock.now_us(), true);
     let written = app.audit.write(app.registry.log());
     app.writer.end();
-    app.store.close().and(written)
+    app.store.close().and(written).and(noted)
 }
 
 async fn end(app: Arc<App>, handle: Handle<SocketAddr>, stop: impl Future<Output = ()>) {
@@ -121,7 +129,10 @@ async fn tick(app: Arc<App>) {
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
             routes::sum_up_metrics();
-            running.registry.refresh().and_then(|()| running.audit.write(running.registry.log()))
+            running.seals.tell(running.store.as_ref());
+            running.registry.refresh()?;
+            running.last_used.write(&running.registry, SystemClock.now_us(), false)?;
+            running.audit.write(running.registry.log())
         });
         let failed = match ticked.await {
             Ok(Ok(())) => None,

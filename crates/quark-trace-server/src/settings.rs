@@ -43,6 +43,8 @@ pub struct Limits {
     pub batch_records: usize,
     /// Most records on a page.
     pub page: u64,
+    /// Most bytes of records on a page, which has one record at least.
+    pub page_bytes: usize,
     /// Largest header of a request, in bytes.
     pub header: usize,
     /// How long a client may take for a header.
@@ -63,6 +65,8 @@ pub struct Limits {
     pub waiting: usize,
     /// Most streams that follow projects at a time.
     pub streams: usize,
+    /// Most answers at a time that are written while they are read: whole histories.
+    pub long_answers: usize,
     /// How long clients may take to finish when the server goes down.
     pub drain: Duration,
 }
@@ -74,6 +78,7 @@ impl Default for Limits {
             batch: 16 * 1024 * 1024,
             batch_records: 1000,
             page: 1000,
+            page_bytes: 8 * 1024 * 1024,
             header: 16 * 1024,
             header_wait: Duration::from_secs(10),
             body_wait: Duration::from_secs(60),
@@ -84,6 +89,7 @@ impl Default for Limits {
             address_rate: 50,
             waiting: 64,
             streams: 256,
+            long_answers: 16,
             drain: Duration::from_secs(10),
         }
     }

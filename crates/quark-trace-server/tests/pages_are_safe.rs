@@ -270,6 +270,7 @@ fn no_text_of_the_registry_or_a_fault_becomes_markup() {
             owner: shown(),
             created: shown(),
             expires: shown(),
+            used: shown(),
             status: "active",
             action: quark_trace_server::pages::links::key_revoke(text),
         });

@@ -154,33 +154,62 @@ impl Project {
 /// All versions of a project's sheet, the oldest first.
 pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
     let mut versions = Vec::new();
-    let mut fault = None;
-    let plan = Plan { select: Select::Sheets, ..Plan::default() };
-    log.store().scan(log.project(), &plan, &mut |row| {
-        let (index, object) = match row {
-            Row::Entry { index, object: Some(object), .. } => (Some(index), object),
-            Row::Loose { object, .. } => (None, object.into()),
-            _ => return ControlFlow::Continue(()),
-        };
-        match FactSheet::from_json(&object) {
-            Ok(sheet) => {
-                let (digest, bytes) = (Digest::of(&object), object.into_owned());
-                versions.push(SheetVersion { index, digest, sheet, bytes });
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                let which = index.map_or("that is shown".to_owned(), |at| format!("of entry {at}"));
-                let message = format!("the fact sheet {which}: {error}");
-                fault = Some(Error::new(ErrorKind::Corrupted, "read the fact sheets", message));
-                ControlFlow::Break(())
-            }
-        }
+    each_sheet(log, |version| {
+        versions.push(version);
+        ControlFlow::Continue(())
     })?;
-    fault.map_or(Ok(versions), Err)
+    Ok(versions)
 }
 
-fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
-    Ok(sheets(log)?.pop())
+/// The last version of a project's sheet; `None` when there is none.
+pub fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
+    let mut last = None;
+    each_stored(log, |index, bytes| {
+        last = Some((index, bytes));
+        ControlFlow::Continue(())
+    })?;
+    last.map(|(index, bytes)| SheetVersion::read(index, bytes)).transpose()
+}
+
+/// Passes the versions of a project's sheet, the oldest first, until `each` breaks off. None is kept:
+/// each tells of all amendments before it, so that a hundred take megabytes.
+pub fn each_sheet(
+    log: &TraceLog,
+    mut each: impl FnMut(SheetVersion) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut fault = None;
+    each_stored(log, |index, bytes| match SheetVersion::read(index, bytes) {
+        Ok(version) => each(version),
+        Err(error) => {
+            fault = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    fault.map_or(Ok(()), Err)
+}
+
+/// Passes the index of the entry and the stored bytes of each version.
+fn each_stored(
+    log: &TraceLog,
+    mut each: impl FnMut(Option<u64>, Vec<u8>) -> ControlFlow<()>,
+) -> Result<()> {
+    let plan = Plan { select: Select::Sheets, ..Plan::default() };
+    log.store().scan(log.project(), &plan, &mut |row| match row {
+        Row::Entry { index, object: Some(object), .. } => each(Some(index), object.into_owned()),
+        Row::Loose { object, .. } => each(None, object.to_vec()),
+        _ => ControlFlow::Continue(()),
+    })
+}
+
+impl SheetVersion {
+    fn read(index: Option<u64>, bytes: Vec<u8>) -> Result<Self> {
+        let sheet = FactSheet::from_json(&bytes).map_err(|error| {
+            let which = index.map_or("that is shown".to_owned(), |at| format!("of entry {at}"));
+            let message = format!("the fact sheet {which}: {error}");
+            Error::new(ErrorKind::Corrupted, "read the fact sheets", message)
+        })?;
+        Ok(Self { index, digest: Digest::of(&bytes), sheet, bytes })
+    }
 }
 
 /// Appends the sheet that `make` makes of the last one; when others appended meanwhile (records,

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use quark_trace::core::payload::Payload;
 use quark_trace::core::query::{Field, Literal, Number, Order, field};
 use quark_trace::core::record::Draft;
 use quark_trace::keys::Keyring;
@@ -114,6 +115,43 @@ fn pages_are_the_whole() {
         let other = log.query("stage = 'eval'").unwrap().after(next).page().unwrap_err();
         assert_eq!(other.kind(), ErrorKind::InvalidInput);
     });
+}
+
+#[test]
+fn pages_have_no_more_bytes_than_they_may() {
+    let log = TraceLog::new(Arc::new(MemoryStore::new()), "p".parse().unwrap());
+    for at in 0..200_usize {
+        // Sizes and order have nothing to do with each other.
+        let payload =
+            Payload::new().with("n", (at * 73) % 200).with("t", "x".repeat(at * 37 % 900));
+        log.log("s", &payload).unwrap();
+    }
+    for query in ["", "payload.n < 150", "ORDER BY payload.n", "ORDER BY payload.n DESC LIMIT 7"] {
+        let asked = log.query(query).unwrap();
+        let mut whole = asked.asked().clone();
+        whole.limit = None;
+        let whole: Vec<_> = log.search(whole).page().unwrap().hits;
+        let whole: Vec<_> = whole.iter().map(|hit| hit.record.record_id()).collect();
+        for most in [1, 1200, 3000, 1_000_000] {
+            let (mut paged, mut after, mut pages) = (Vec::new(), None::<Cursor>, 0);
+            loop {
+                let mut search = log.query(query).unwrap().most_bytes(most);
+                if let Some(cursor) = after {
+                    search = search.after(cursor);
+                }
+                let page = search.page().unwrap();
+                pages += 1;
+                let bytes: usize = page.hits.iter().map(|hit| hit.record.line().len()).sum();
+                assert!(bytes <= most || page.hits.len() == 1, "{query}: {bytes} of {most}");
+                paged.extend(page.hits.iter().map(|hit| hit.record.record_id()));
+                let Some(next) = page.next else { break };
+                assert!(!page.hits.is_empty(), "{query}: a page of nothing goes on");
+                after = Some(next);
+            }
+            assert_eq!(paged, whole, "{query} by {most} bytes");
+            assert!(most == 1_000_000 || pages > 20, "{query} by {most} bytes: {pages} pages");
+        }
+    }
 }
 
 #[test]

@@ -118,6 +118,10 @@ fn of_two_copies_that_go_on_the_second_gets_no_signature() {
     let copy = place.log("copy");
     assert_forked(go_on(&copy, 2));
     assert_forked(go_on(&copy, 5));
+    // Who keeps the store open can see it.
+    let told = copy.store().unsigned();
+    assert!(told.len() == 1 && told[0].reason.contains("--new-epoch"), "{told:?}");
+    assert_eq!(first.store().unsigned(), []);
     // Its records are there all the same.
     assert_eq!(copy.history().unwrap().len(), 10);
     assert_eq!(

@@ -136,7 +136,7 @@ fn list(state: &State, now_us: i64, output: &Output) -> Result<u8, Failure> {
         let institution = shown(&known.institution_id, 60);
         nodes.add_row([shown(id, 60), institution, shown(&known.name, 60), word(known.status)]);
     }
-    let mut listed = table(&["KEY", "ROLE", "HOLDER", "NAME", "STATUS", "ENDS"]);
+    let mut listed = table(&["KEY", "ROLE", "HOLDER", "NAME", "STATUS", "ENDS", "LAST USED"]);
     for key in keys {
         let holder = key.node_id.as_ref().or(key.institution_id.as_ref());
         let status = if state.is_good(key, now_us) { Status::Active } else { Status::Inactive };
@@ -147,6 +147,7 @@ fn list(state: &State, now_us: i64, output: &Output) -> Result<u8, Failure> {
             shown(&key.name, 60),
             word(status),
             key.ends_us.map_or_else(|| "never".to_owned(), timestamp),
+            key.last_used_us.map_or_else(|| "never".to_owned(), timestamp),
         ]);
     }
     for shown in [institutions, nodes, listed] {
@@ -191,6 +192,7 @@ fn key_json(key: &KeyEntry, is_good: bool) -> Value {
         "name": key.name,
         "issued_at": key.issued_at,
         "ends_at": key.ends_us.map(timestamp),
+        "last_used_at": key.last_used_us.map(timestamp),
         "status": if is_good { Status::Active } else { Status::Inactive },
     })
 }

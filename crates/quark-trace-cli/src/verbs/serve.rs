@@ -46,9 +46,25 @@ pub fn run(asked: &Serve, output: &Output) -> Result<u8, Failure> {
     announce(asked, &server, key.as_deref(), output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads: {error}")))?;
-    runtime.block_on(async { server.run(stopped()).await })?;
-    output.say("stopped; everything that was acknowledged is written and sealed");
+    let ended = runtime.block_on(async { server.run(stopped()).await });
+    say_how_it_ended(ended.is_ok(), store.as_ref(), output);
+    ended?;
     Ok(0)
+}
+
+/// The last line: what became of that which was acknowledged.
+fn say_how_it_ended(is_well: bool, store: &dyn Store, output: &Output) {
+    let unsigned = store.unsigned().len();
+    let signed = match unsigned {
+        _ if !store.info().signs => "not signed, because there is no key".to_owned(),
+        0 if is_well => "sealed".to_owned(),
+        // The error that follows says why.
+        0 => return,
+        1 => "1 log could not be signed".to_owned(),
+        count => format!("{count} logs could not be signed"),
+    };
+    let but = if unsigned == 0 { "and" } else { "but" };
+    output.say(format!("stopped; everything that was acknowledged is written {but} {signed}"));
 }
 
 /// The server's log, one line an event, on the error output.

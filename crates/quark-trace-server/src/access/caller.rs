@@ -17,6 +17,9 @@ use crate::registry::{Actor, Opening, Registry, Role};
 pub struct Identity {
     /// The public part of the key.
     pub key_id: String,
+    /// That of the first of the keys that were made in place of one another, up to this one: whoever
+    /// replaces a key gets no more of anything.
+    pub first_key_id: String,
     /// What the holder may do.
     pub role: Role,
     /// The institution that this is limited to; an operator has none.
@@ -129,6 +132,7 @@ impl Caller {
         }
         Ok(Self::Known(Arc::new(Identity {
             key_id: key_id.to_owned(),
+            first_key_id: known.first_key_id.clone(),
             role: known.role,
             institution_id: known.institution_id.clone(),
             node_id: known.node_id.clone(),

@@ -8,11 +8,13 @@ use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quark_trace::TraceLog;
+use quark_trace::clock::{Clock, SystemClock};
 
 use super::audit::Refusal;
 use super::caller::{Caller, Refused};
 use super::policy::{Decision, Object, Policy};
 use super::rate::Turn;
+use super::share::{Holder, for_holder};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::registry::Role;
@@ -24,6 +26,8 @@ pub struct Granted {
     pub caller: Caller,
     /// The log of the project in the path.
     pub log: Option<TraceLog>,
+    /// For whom places are counted.
+    pub holder: Holder,
 }
 
 impl Granted {
@@ -66,10 +70,13 @@ pub async fn guard(
             };
         }
     };
+    if let Some(identity) = caller.identity() {
+        app.last_used.used(&identity.key_id, SystemClock.now_us());
+    }
     let turn = match &caller {
         _ if policy == Policy::Public => Turn::Now,
         Caller::Anonymous => app.rates.anonymous(address),
-        Caller::Known(identity) => app.rates.known(&identity.key_id),
+        Caller::Known(identity) => app.rates.known(&identity.first_key_id),
     };
     if let Turn::In(wait) = turn {
         return Problem::too_many(wait).into_response();
@@ -111,8 +118,9 @@ pub async fn guard(
     {
         app.audit.read(&identity.key_id, log.project(), route);
     }
-    request.extensions_mut().insert(Granted { caller, log });
-    next.run(request).await
+    let holder = Holder::of(&caller, address);
+    request.extensions_mut().insert(Granted { caller, log, holder: holder.clone() });
+    for_holder(holder, next.run(request)).await
 }
 
 fn reason_of(why: Refused) -> &'static str {

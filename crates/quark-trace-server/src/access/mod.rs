@@ -7,16 +7,20 @@
 //! | `policy` | what each route asks for; a route cannot be made without one |
 //! | `guard` | the step before every handler |
 //! | `session` | signing in to the pages |
+//! | `last_used` | when each key was last used |
 //! | `rate` | how often somebody may call |
+//! | `share` | how many places of a kind somebody may have at a time |
 //! | `audit` | what was refused, as records of the server's own ledger |
 
 pub mod audit;
 mod caller;
 mod guard;
 mod key;
+pub mod last_used;
 mod policy;
 pub mod rate;
 pub mod session;
+pub mod share;
 
 pub use caller::{Caller, Identity};
 pub use guard::{Granted, guard};

@@ -3,6 +3,7 @@
 //! A store reads forwards. So the end of the log is read first, in a window, then the window before
 //! it, each larger than the last, until a page is full or enough was looked at.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use memchr::memmem;
@@ -13,6 +14,8 @@ use quark_trace::{Record, Result, TraceLog};
 
 /// Entries of the first window.
 const FIRST_WINDOW: u64 = 512;
+/// Most bytes of the records of one page, which has one at least.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Entries that are looked at for one page.
 pub const LOOKED_AT: u64 = 200_000;
 
@@ -54,13 +57,15 @@ pub fn newest(log: &TraceLog, size: u64, wanted: &Wanted<'_>) -> Result<NewestPa
     let mut page = NewestPage::default();
     let mut until = wanted.before.unwrap_or(size).min(size);
     let (mut window, mut looked_at) = (FIRST_WINDOW, 0);
-    while until > 0 && page.hits.len() < wanted.limit {
+    let mut left = PAGE_BYTES;
+    let mut is_full = wanted.limit == 0;
+    while until > 0 && !is_full {
         if looked_at >= LOOKED_AT {
             page.is_tired = true;
             break;
         }
         let from = until.saturating_sub(window);
-        let mut hits = Vec::new();
+        let mut hits = Last::new(wanted.limit - page.hits.len(), left, page.hits.is_empty());
         let plan =
             Plan { from, until: Some(until), select: Select::Records, filter: filter.as_ref() };
         log.store().scan(log.project(), &plan, &mut |row| {
@@ -78,18 +83,50 @@ pub fn newest(log: &TraceLog, size: u64, wanted: &Wanted<'_>) -> Result<NewestPa
             }
             ControlFlow::Continue(())
         })?;
-        let room = wanted.limit - page.hits.len();
-        page.hits.extend(hits.into_iter().rev().take(room));
+        left = left.saturating_sub(hits.bytes);
+        is_full = hits.is_full;
+        page.hits.extend(hits.found.into_iter().rev());
         looked_at += until - from;
         until = from;
         window *= 4;
     }
     let last = page.hits.last().and_then(|hit| hit.index);
-    page.next = match last.filter(|_| page.hits.len() == wanted.limit) {
+    page.next = match last.filter(|_| is_full) {
         Some(last) => Some(last).filter(|last| *last > 1),
         None => page.is_tired.then_some(until),
     };
     Ok(page)
+}
+
+/// The last records of a window, as many as there is room for.
+struct Last {
+    found: VecDeque<Found>,
+    room: usize,
+    bytes: usize,
+    most_bytes: usize,
+    /// Whether the last one stays whatever its size.
+    keeps_one: bool,
+    /// Whether there is no room for more.
+    is_full: bool,
+}
+
+impl Last {
+    fn new(room: usize, most_bytes: usize, keeps_one: bool) -> Self {
+        Self { found: VecDeque::new(), room, bytes: 0, most_bytes, keeps_one, is_full: false }
+    }
+
+    fn push(&mut self, found: Found) {
+        self.bytes += found.record.line().len();
+        self.found.push_back(found);
+        while self.found.len() > self.room
+            || (self.bytes > self.most_bytes && self.found.len() > usize::from(self.keeps_one))
+        {
+            let Some(first) = self.found.pop_front() else { break };
+            self.bytes -= first.record.line().len();
+            self.is_full = true;
+        }
+        self.is_full |= self.found.len() == self.room;
+    }
 }
 
 /// A text that is looked for in whole lines, whatever the case of its letters.
@@ -197,6 +234,27 @@ mod tests {
             }
         }
         assert_eq!(seen, (0..1500).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_page_of_large_records_is_shorter() {
+        let log = TraceLog::new(Arc::new(MemoryStore::new()), "demo".parse().unwrap());
+        for round in 0..12 {
+            let text = "x".repeat(if round == 5 { 9_000_000 } else { 3_000_000 });
+            log.log("round", &Payload::new().with("round", round).with("text", text)).unwrap();
+        }
+        let (mut before, mut pages) = (None, Vec::new());
+        loop {
+            let page =
+                newest(&log, 13, &Wanted { before, limit: 50, ..Wanted::default() }).unwrap();
+            pages.push(rounds(&page));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        let expected = [&[11, 10][..], &[9, 8], &[7, 6], &[5], &[4, 3], &[2, 1], &[0]];
+        assert_eq!(pages, expected);
     }
 
     #[test]

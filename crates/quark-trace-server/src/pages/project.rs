@@ -7,7 +7,7 @@ use axum::response::Response;
 use quark_trace::clock::timestamp;
 use quark_trace::core::query::Field;
 use quark_trace::core::sheet::FactSheet;
-use quark_trace::project::sheets;
+use quark_trace::project::last_sheet;
 use quark_trace::summary::{NumberRange, summary};
 use quark_trace::{Result, Summary, TraceLog};
 
@@ -139,7 +139,7 @@ impl ProjectPage {
     pub fn read(frame: Frame, log: &TraceLog) -> Result<Self> {
         let head = log.store().head(log.project())?;
         let size = head.as_ref().map_or(0, |head| head.range.size());
-        let sheet = sheets(log)?.pop().map(|version| version.sheet);
+        let sheet = last_sheet(log)?.map(|version| version.sheet);
         let summary = summary(log)?;
         let recent = Recent::read(log, size, &summary)?;
         let links = ProjectLinks::of(log.project().as_str());

@@ -24,6 +24,9 @@ use crate::routes::asked::Asked as Parameters;
 pub const PAGE: usize = 50;
 /// Records that are looked through for a text when they are ordered: they have to be kept.
 const ORDERED: u64 = 10_000;
+/// Most bytes of them, and of a page without a text.
+const ORDERED_BYTES: usize = 32 * 1024 * 1024;
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// Stages that are offered to choose from.
 const OFFERED: usize = 12;
 
@@ -221,21 +224,27 @@ fn find_ordered(
     limit: usize,
     asked: &Asked,
 ) -> Result<Part> {
-    let is_limited = query.limit.is_some();
+    let wanted = query.limit;
     let search = log.search(query);
     let mut search = match &asked.after {
         None => search,
         Some(after) => search.after(after.parse::<Cursor>()?),
     };
-    search = search.limit(if text.is_some() { ORDERED } else { limit as u64 });
+    let (most, most_bytes) = match text {
+        Some(_) => (ORDERED, ORDERED_BYTES),
+        None => (limit as u64, PAGE_BYTES),
+    };
+    search = search.limit(most).most_bytes(most_bytes);
     let found = search.page()?;
     let seen = found.hits.len() as u64;
     let fits = |hit: &Found| text.is_none_or(|needle| needle.is_in(hit.record.line()));
     let hits: Vec<_> = found.hits.into_iter().filter(fits).take(limit).collect();
-    let cut = (text.is_some() && seen == ORDERED).then(|| {
-        format!("The text was looked for in the first {} records of this order.", count(ORDERED))
+    let is_cut = found.next.is_some() && wanted.is_none_or(|wanted| seen < wanted);
+    let cut = (text.is_some() && is_cut).then(|| {
+        format!("The text was looked for in the first {} records of this order.", count(seen))
     });
-    let next = found.next.filter(|_| !is_limited && text.is_none()).map(|next| next.to_string());
+    let next =
+        found.next.filter(|_| wanted.is_none() && text.is_none()).map(|next| next.to_string());
     Ok(Part { hits, next, cut })
 }
 

@@ -72,6 +72,8 @@ pub struct KeyRow {
     pub created: Shown,
     /// When it ends; empty when it does not.
     pub expires: Shown,
+    /// When it was last used; empty when it was not.
+    pub used: Shown,
     /// `active` or `ended`.
     pub status: &'static str,
     /// Where it is ended.

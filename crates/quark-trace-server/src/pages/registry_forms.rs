@@ -207,11 +207,12 @@ fn page(frame: Frame, app: &App, identity: &Identity) -> RegistryPage {
         (&other.issued_at, &other.key_id).cmp(&(&one.issued_at, &one.key_id))
     });
     let now_us = SystemClock.now_us();
-    page.keys = keys.into_iter().map(|key| key_row(key, state.is_good(key, now_us))).collect();
+    let row = |key| key_row(key, state.is_good(key, now_us), app.last_used.of(key));
+    page.keys = keys.into_iter().map(row).collect();
     page
 }
 
-fn key_row(key: &KeyEntry, is_good: bool) -> KeyRow {
+fn key_row(key: &KeyEntry, is_good: bool, last_used_us: Option<i64>) -> KeyRow {
     KeyRow {
         id: Shown::within(&key.key_id, 40),
         name: Shown::within(&key.name, 80),
@@ -219,6 +220,7 @@ fn key_row(key: &KeyEntry, is_good: bool) -> KeyRow {
         owner: Shown::within(&owner(key), 80),
         created: time(&key.issued_at),
         expires: key.ends_us.map(|ends| time(&timestamp(ends))).unwrap_or_default(),
+        used: last_used_us.map(|used| time(&timestamp(used))).unwrap_or_default(),
         status: if is_good { "active" } else { "ended" },
         action: key_revoke(&key.key_id),
     }

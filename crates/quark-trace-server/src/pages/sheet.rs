@@ -1,9 +1,12 @@
 //! A version of the fact sheet, how it came about, and what it changed.
 
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
 use askama::Template;
 use axum::response::Response;
 use quark_trace::core::sheet::{FactSheet, diff, field::FIELDS};
-use quark_trace::project::sheets;
+use quark_trace::project::each_sheet;
 use quark_trace::{Error, ErrorKind, Result, SheetVersion, TraceLog};
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,18 +93,27 @@ pub struct Change {
 impl SheetPage {
     /// Reads a version, compared with `against` or else with the one before it.
     pub fn read(frame: Frame, log: &TraceLog, version: u64, against: Option<u64>) -> Result<Self> {
-        let all = sheets(log)?;
-        let find = |version| all.iter().find(|one| one.sheet.version() == version);
-        let shown = find(version).ok_or_else(|| missing(version))?;
-        let base = match against {
-            Some(against) => Some(find(against).ok_or_else(|| missing(against))?),
-            None => version.checked_sub(1).and_then(find),
-        };
-        let last = all.last().map_or(0, |last| last.sheet.version());
         let links = ProjectLinks::of(log.project().as_str());
-        let rows = all.iter().rev().take(LISTED);
-        let versions = rows.map(|one| VersionRow::new(one, &links, version)).collect();
-        let changes = base.map(|base| diff(&base.sheet, &shown.sheet)).unwrap_or_default();
+        let wanted = against.or(version.checked_sub(1));
+        let (mut shown, mut base, mut last) = (None, None, 0);
+        let mut versions = VecDeque::new();
+        each_sheet(log, |one| {
+            last = one.sheet.version();
+            versions.push_front(VersionRow::new(&one, &links, version));
+            versions.truncate(LISTED);
+            if Some(last) == wanted && base.is_none() {
+                base = Some(one.clone());
+            }
+            if last == version && shown.is_none() {
+                shown = Some(one);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let shown = shown.ok_or_else(|| missing(version))?;
+        if let Some(against) = against.filter(|_| base.is_none()) {
+            return Err(missing(against));
+        }
+        let changes = base.as_ref().map(|base| diff(&base.sheet, &shown.sheet)).unwrap_or_default();
         Ok(Self {
             frame: frame.within(Section::Projects),
             version,
@@ -109,8 +121,8 @@ impl SheetPage {
             digest: shown.digest.to_string(),
             index: shown.index.map(|index| index.to_string()).unwrap_or_default(),
             facts: facts(&shown.sheet),
-            versions,
-            against: base.map(|base| base.sheet.version()),
+            versions: versions.into(),
+            against: base.as_ref().map(|base| base.sheet.version()),
             changes: changes
                 .into_iter()
                 .take(DIFFERENCES)

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use quark_trace::clock::{Clock, SystemClock};
 use serde::Deserialize;
 
 use super::frame::{Frame, Section};
@@ -65,6 +66,7 @@ pub async fn take(
     let next = next_page(Some(form.text("next")));
     let key = form.text("key").trim();
     if let Ok(Caller::Known(identity)) = Caller::of_text(key.as_bytes(), &visit.app.registry) {
+        visit.app.last_used.used(&identity.key_id, SystemClock.now_us());
         let cookie = visit.app.sessions.sign_in(&identity.key_id);
         return Ok(([(header::SET_COOKIE, cookie)], go_to(&next)).into_response());
     }

@@ -1,5 +1,7 @@
 //! The changes that can be made, each checked against what is known.
 
+use std::collections::BTreeMap;
+
 use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::ids::{NAME_LIMIT, ProjectId};
 use quark_trace::{Error, ErrorKind, Outcome, Result};
@@ -24,6 +26,11 @@ impl Actor {
     /// Somebody at the command line of the server's machine.
     pub fn command_line() -> Self {
         Self("command-line".to_owned())
+    }
+
+    /// The server itself.
+    pub fn server() -> Self {
+        Self("server".to_owned())
     }
 
     /// As it stands in the ledger.
@@ -183,6 +190,14 @@ impl Registry {
             let replaces = Some(Replaced { key_id: key_id.to_owned(), ends_us });
             Ok(Grant { wanted, institution_id: known.institution_id.clone(), replaces })
         })
+    }
+
+    /// Notes when keys were last used, in microseconds since 1970.
+    pub fn note_used(&self, keys: BTreeMap<String, i64>) -> Result<()> {
+        let event = Event::KeysUsed { keys };
+        let payload = super::payload(&event, &Actor::server())?;
+        let record = self.log.draft(event.stage(), payload.as_bytes())?;
+        self.log.append_all(&[record]).map(drop)
     }
 
     /// Gives a project to an institution; it stays with the first.

@@ -1,5 +1,7 @@
 //! What happens to institutions, nodes, keys and projects, as records of the server's own ledger.
 
+use std::collections::BTreeMap;
+
 use quark_trace::core::ledger::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,11 @@ pub enum Event {
         /// When, in microseconds since 1970.
         at_us: i64,
     },
+    /// Keys were used; when each was last used, in microseconds since 1970, to the minute.
+    KeysUsed {
+        /// By their public parts.
+        keys: BTreeMap<String, i64>,
+    },
     /// A project belongs to an institution.
     ProjectClaimed {
         /// The project.
@@ -90,19 +97,21 @@ impl Event {
             Self::NodeChanged { .. } => "node_changed",
             Self::KeyIssued { .. } => "key_issued",
             Self::KeyEnds { .. } => "key_ends",
+            Self::KeysUsed { .. } => "keys_used",
             Self::ProjectClaimed { .. } => "project_claimed",
             Self::ProjectOpened { .. } => "project_opened",
         }
     }
 
     /// The stages of all events, for a filter.
-    pub const STAGES: [&str; 8] = [
+    pub const STAGES: [&str; 9] = [
         "institution_added",
         "institution_changed",
         "node_added",
         "node_changed",
         "key_issued",
         "key_ends",
+        "keys_used",
         "project_claimed",
         "project_opened",
     ];
@@ -184,6 +193,8 @@ pub enum Opening {
 pub struct KeyEntry {
     /// Its public part.
     pub key_id: String,
+    /// That of the first of the keys that were made in place of one another, up to this one.
+    pub first_key_id: String,
     /// SHA-256 of the whole key.
     pub digest: Digest,
     /// What its holder may do.
@@ -200,6 +211,8 @@ pub struct KeyEntry {
     pub expires_us: Option<i64>,
     /// When it ends, in microseconds since 1970.
     pub ends_us: Option<i64>,
+    /// When it was last used, as far as that was noted, in microseconds since 1970.
+    pub last_used_us: Option<i64>,
     /// The public part of the key that was made in its place.
     pub replaced_by: Option<String>,
 }

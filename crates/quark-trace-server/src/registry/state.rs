@@ -86,8 +86,11 @@ impl State {
                 // A digest that is none fits no key.
                 let Ok(digest) = sha256.parse() else { return };
                 let issued_at = at.to_owned();
+                let replaced = replaces.as_ref().and_then(|it| self.keys.get(&it.key_id));
+                let first_key_id = replaced.map_or(&key_id, |key| &key.first_key_id).clone();
                 let key = KeyEntry {
                     key_id: key_id.clone(),
+                    first_key_id,
                     digest,
                     role,
                     institution_id,
@@ -96,6 +99,7 @@ impl State {
                     issued_at,
                     expires_us,
                     ends_us: expires_us,
+                    last_used_us: None,
                     replaced_by: None,
                 };
                 if let Some(replaced) = replaces
@@ -109,6 +113,13 @@ impl State {
             Event::KeyEnds { key_id, at_us } => {
                 if let Some(known) = self.keys.get_mut(&key_id) {
                     known.end(at_us);
+                }
+            }
+            Event::KeysUsed { keys } => {
+                for (key_id, at_us) in keys {
+                    if let Some(known) = self.keys.get_mut(&key_id) {
+                        known.last_used_us = known.last_used_us.max(Some(at_us));
+                    }
                 }
             }
             Event::ProjectClaimed { project_id, institution_id } => {

@@ -7,12 +7,13 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::asked::is_of_type;
+use crate::access::share::{Holder, Place, Places};
 use crate::problem::{Code, Problem};
 
-/// Most bytes of all bodies together, in KiB. What comes above it is asked to come again.
+/// Most bytes of all bodies together, in KiB, which are shared out. What comes above it is asked to
+/// come again.
 const ALL_KIB: usize = 128 * 1024;
 /// Below so many KiB a body counts for nothing, so that a few big ones do not stop all others.
 const SMALL_KIB: usize = 16;
@@ -22,10 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes in a second below which nobody waits for a body.
 const LEAST_PER_SECOND: f64 = 1024.0;
 
-static MEMORY: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(ALL_KIB));
+static MEMORY: LazyLock<Places> = LazyLock::new(|| Places::new(ALL_KIB));
 
 /// A share of the memory for bodies, given back when it is dropped.
-pub type Share = SemaphorePermit<'static>;
+pub type Share = Place;
 
 /// A body, and its share of the memory for bodies.
 #[derive(Debug)]
@@ -40,7 +41,8 @@ pub struct Content {
 ///
 /// # Errors
 /// `too_large`, `unsupported_media_type` for one that is compressed, `request_timeout` when it takes
-/// longer than `wait`, `busy` when there is no memory for it now.
+/// longer than `wait`, `busy` when there is no memory for it now, `too_many_requests` when who sends
+/// it has its share of that.
 pub async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -84,7 +86,8 @@ async fn next_part(
 
 async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
     let mut bytes = Vec::new();
-    let mut share: Option<SemaphorePermit<'static>> = None;
+    let mut share: Option<Share> = None;
+    let holder = Holder::of_request();
     let mut held = SMALL_KIB;
     let began = Instant::now();
     while let Some(data) = next_part(&mut body, began, bytes.len()).await? {
@@ -95,12 +98,12 @@ async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
         let needed = bytes.len().div_ceil(1024);
         if needed > held {
             let more = u32::try_from(needed - held).unwrap_or(u32::MAX);
-            let permit = MEMORY.try_acquire_many(more).map_err(|_| {
-                Problem::busy("too many large bodies are on their way; wait, then go on")
-            })?;
+            let more = MEMORY
+                .take_many(&holder, more)
+                .map_err(|full| full.problem("KiB of bodies on their way", "wait, then go on"))?;
             match &mut share {
-                Some(share) => share.merge(permit),
-                None => share = Some(permit),
+                Some(share) => share.merge(more),
+                None => share = Some(more),
             }
             held = needed;
         }

@@ -91,7 +91,8 @@ impl Form {
     tag = "Records",
     operation_id = "listRecords",
     description = "A JSON array, or one record a line for `Accept: application/x-ndjson`. With a \
-                   limit the answer names the next page while there is one.",
+                   limit the answer names the next page while there is one. A page ends early, at \
+                   8 MiB of records: that it is short does not say that it is the last.",
     params(Parameters),
     responses((
         status = 200,
@@ -122,7 +123,7 @@ pub async fn records(
     let mut response = if question.query.limit.is_some() {
         page(&app, log, question, form, &uri).await?
     } else {
-        all(log, question, form).await?
+        all(&app, &granted, question, form).await?
     };
     response.headers_mut().insert(header::CONTENT_TYPE, form.content_type());
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
@@ -187,7 +188,9 @@ async fn page(
     form: Form,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let found = app.blocking(move || question.search(&log).page().map_err(problem_of));
+    let most_bytes = app.settings.limits.page_bytes;
+    let found = app
+        .blocking(move || question.search(&log).most_bytes(most_bytes).page().map_err(problem_of));
     let page = found.await?;
     let mut out = form.begin().to_vec();
     for (at, found) in page.hits.iter().enumerate() {
@@ -223,9 +226,15 @@ fn with_cursor(uri: &Uri, cursor: &str) -> String {
 
 /// Streams everything that is asked for. What is wrong with the question shows before the first
 /// record: until then nothing is answered, so that it can be answered with a problem.
-async fn all(log: TraceLog, question: Question, form: Form) -> Result<Response, Problem> {
+async fn all(
+    app: &App,
+    granted: &Granted,
+    question: Question,
+    form: Form,
+) -> Result<Response, Problem> {
+    let log = granted.log()?.clone();
     let (begin, begun) = oneshot::channel();
-    let response = streamed(move |out| {
+    let response = streamed(app, granted, move |out| {
         let mut begin = Some(begin);
         out.write(form.begin())?;
         let mut is_first = true;

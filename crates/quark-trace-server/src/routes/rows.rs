@@ -143,12 +143,13 @@ impl From<Selected> for Select {
     )
 )]
 pub async fn entries(
+    State(app): State<Arc<App>>,
     Extension(granted): Extension<Granted>,
     Asked(asked): Asked<Parameters>,
 ) -> Result<Response, Problem> {
     let filter = asked.filter.as_deref().map(Filter::parse).transpose().map_err(Error::from)?;
     let log = granted.log()?.clone();
-    let mut response = streamed(move |out| {
+    let mut response = streamed(&app, &granted, move |out| {
         let plan = Plan {
             from: asked.from,
             until: asked.until,

@@ -56,7 +56,8 @@ pub async fn health() -> Json<serde_json::Value> {
     path = "/ready",
     tag = "Server",
     operation_id = "readReadiness",
-    description = "They should while the store can be read and the server is not going down.",
+    description = "They should while the store can be read, what is written can be signed, and the \
+                   server is not going down.",
     responses((status = 200, description = "Yes.", body = ref("#/components/schemas/Health")))
 )]
 pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value>, Problem> {
@@ -67,8 +68,24 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<Json<serde_json::Value
         return Err(Problem::new(Code::Unavailable, "a thread that writes has ended"));
     }
     let store = Arc::clone(&app.store);
-    app.blocking(move || Ok(store.head(&ledger()?)?)).await?;
+    let unsigned = app.blocking(move || {
+        store.head(&ledger()?)?;
+        Ok(store.unsigned().len())
+    });
+    match unsigned.await? {
+        0 => {}
+        // Which ones is for the server's log: anybody may ask here.
+        1 => return Err(unsigned_logs("1 log")),
+        count => return Err(unsigned_logs(&format!("{count} logs"))),
+    }
     Ok(Json(serde_json::json!({"status": "ready"})))
+}
+
+fn unsigned_logs(which: &str) -> Problem {
+    let detail = format!(
+        "{which} cannot be signed; what is sent is kept all the same, and the server's log says why"
+    );
+    Problem::new(Code::Unavailable, detail)
 }
 
 /// What a server says of itself.

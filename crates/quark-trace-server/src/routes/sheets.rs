@@ -1,5 +1,6 @@
 //! Fact sheets: the one in force, its versions, and the next one.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +11,7 @@ use axum::{Extension, Json};
 use quark_trace::clock::now;
 use quark_trace::core::ledger::Kind;
 use quark_trace::core::sheet::{Amendment, FactSheet, check_successor};
-use quark_trace::project::sheets;
+use quark_trace::project::{each_sheet, last_sheet};
 use quark_trace::store::{Commit, Durability, NewEntry};
 use quark_trace::{Outcome, TraceLog};
 use serde::{Deserialize, Serialize};
@@ -71,13 +72,19 @@ pub async fn versions(
     Extension(granted): Extension<Granted>,
 ) -> Result<Json<Vec<Version>>, Problem> {
     let log = granted.log()?.clone();
-    let found = app.blocking(move || Ok(sheets(&log)?)).await?;
-    let version = |found: quark_trace::SheetVersion| Version {
-        version: found.sheet.version(),
-        index: found.index,
-        sha256: found.digest.to_string(),
-    };
-    Ok(Json(found.into_iter().map(version).collect()))
+    let found = app.blocking(move || {
+        let mut versions = Vec::new();
+        each_sheet(&log, |found| {
+            versions.push(Version {
+                version: found.sheet.version(),
+                index: found.index,
+                sha256: found.digest.to_string(),
+            });
+            ControlFlow::Continue(())
+        })?;
+        Ok(versions)
+    });
+    Ok(Json(found.await?))
 }
 
 /// A version of the fact sheet, its stored bytes.
@@ -96,9 +103,18 @@ pub async fn version(
 ) -> Result<Response, Problem> {
     let version: u64 = named.0.1.parse().map_err(|_| Problem::missing())?;
     let log = granted.log()?.clone();
-    let found = app.blocking(move || Ok(sheets(&log)?)).await?;
-    let found = found.into_iter().find(|found| found.sheet.version() == version);
-    Ok(sheet_response(found.ok_or_else(Problem::missing)?.bytes))
+    let found = app.blocking(move || {
+        let mut bytes = None;
+        each_sheet(&log, |found| {
+            if found.sheet.version() != version {
+                return ControlFlow::Continue(());
+            }
+            bytes = Some(found.bytes);
+            ControlFlow::Break(())
+        })?;
+        Ok(bytes)
+    });
+    Ok(sheet_response(found.await?.ok_or_else(Problem::missing)?))
 }
 
 /// The size that the log must have.
@@ -168,7 +184,7 @@ fn append_next(
 ) -> Result<Placed, Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = sheets(log)?.pop().ok_or_else(Problem::missing)?;
+        let last = last_sheet(log)?.ok_or_else(Problem::missing)?;
         check_successor(&last.sheet, sheet).map_err(|fault| {
             Problem::invalid(format!("this is not the next version of the sheet: {fault}"))
         })?;
@@ -231,7 +247,7 @@ fn append_amended(
 ) -> Result<(Vec<u8>, u64), Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = sheets(log)?.pop().ok_or_else(Problem::missing)?;
+        let last = last_sheet(log)?.ok_or_else(Problem::missing)?;
         let next = last.sheet.amend(amendment, &now());
         let next = next.map_err(|fault| Problem::invalid(fault.to_string()))?;
         let bytes = next.to_json_bytes();

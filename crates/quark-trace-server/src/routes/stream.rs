@@ -14,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use quark_trace::TraceLog;
 use quark_trace::store::{Plan, Row, Select};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::asked::Asked;
+use crate::access::share::{Place, for_holder};
 use crate::access::{Caller, Granted};
 use crate::app::App;
 use crate::live::Follower;
@@ -27,23 +28,21 @@ use crate::problem::Problem;
 const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for a slow client.
 const WAITING: usize = 2;
-/// Long answers at a time. Each has a thread, and whoever reads slowly must not have them all.
-const LONG_ANSWERS: usize = 16;
 /// How long a client may take for a chunk.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The same when more than half of the long answers are taken.
+/// The same when half of the long answers, or of the share of who asks, are taken.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(10);
-/// Most records that are sent to a follower at a time.
+/// Most records that are read for a follower at a time.
 const TOGETHER: usize = 500;
-
-static PLACES: Semaphore = Semaphore::const_new(LONG_ANSWERS);
+/// And most bytes of them, but for the last: each follower waits for its client with so many.
+const TOGETHER_BYTES: usize = 1024 * 1024;
 
 /// What a long answer is written into, on a thread that may wait.
 #[derive(Debug)]
 pub struct Out {
     chunk: Vec<u8>,
     sender: mpsc::Sender<std::io::Result<Bytes>>,
-    _place: SemaphorePermit<'static>,
+    place: Place,
 }
 
 /// The client went away or the answer cannot go on.
@@ -67,9 +66,10 @@ impl Out {
             return Ok(());
         }
         let chunk = std::mem::take(&mut self.chunk);
+        let patience = if self.place.is_crowded() { LITTLE_PATIENCE } else { PATIENCE };
         let handle = tokio::runtime::Handle::current();
         let sent = handle.block_on(async {
-            tokio::time::timeout(patience(), self.sender.send(Ok(chunk.into()))).await
+            tokio::time::timeout(patience, self.sender.send(Ok(chunk.into()))).await
         });
         match sent {
             Ok(Ok(())) => Ok(()),
@@ -86,24 +86,21 @@ impl Out {
     }
 }
 
-fn patience() -> Duration {
-    let is_crowded = PLACES.available_permits() < LONG_ANSWERS / 2;
-    if is_crowded { LITTLE_PATIENCE } else { PATIENCE }
-}
-
 /// An answer that `write` writes.
 ///
 /// # Errors
-/// `busy` when there are too many of them.
+/// `busy` when there are too many of them, `too_many_requests` when who asks has its share of them.
 pub fn streamed(
+    app: &App,
+    granted: &Granted,
     write: impl FnOnce(&mut Out) -> Result<(), Gone> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let place = PLACES.try_acquire().map_err(|_| {
-        Problem::busy("too many long answers are under way; ask for pages, or wait, then go on")
+    let place = app.long_answers.take(&granted.holder).map_err(|full| {
+        full.problem("long answers under way", "ask for pages, or wait, then go on")
     })?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::task::spawn_blocking(move || {
-        let mut out = Out { chunk: Vec::with_capacity(CHUNK), sender, _place: place };
+        let mut out = Out { chunk: Vec::with_capacity(CHUNK), sender, place };
         if write(&mut out).is_ok() {
             // Nobody is left to tell.
             let _ = out.send();
@@ -154,12 +151,12 @@ pub async fn stream(
                 .map_or(0, |head| head.range.size())
         }
     };
-    let follower = app.live.follow(log.project()).ok_or_else(|| {
-        Problem::busy("too many streams are open; ask for the records now and then")
+    let follower = app.live.follow(log.project(), &granted.holder).map_err(|full| {
+        full.problem("streams open", "close one, or ask for the records now and then")
     })?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let reader = Reader { app: Arc::clone(&app), caller: granted.caller, log };
-    tokio::spawn(follow(reader, from, follower, sender));
+    tokio::spawn(for_holder(granted.holder, follow(reader, from, follower, sender)));
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("still here");
     let mut response =
         Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response();
@@ -187,12 +184,11 @@ async fn follow(
     }
     while reader.caller.may_still_read(reader.log.project(), &reader.app.registry) {
         let reading = reader.log.clone();
-        let read = tokio::task::spawn_blocking(move || newer(&reading, from)).await;
-        let Ok(Ok((events, next))) = read else {
+        let read = reader.app.blocking(move || Ok(newer(&reading, from)?)).await;
+        let Ok(Newer { events, next, more }) = read else {
             tracing::warn!("a stream ended, because the log could not be read");
             return;
         };
-        let more = events.len() == TOGETHER;
         for event in events {
             match tokio::time::timeout(PATIENCE, sender.send(Ok(event))).await {
                 Ok(Ok(())) => {}
@@ -208,26 +204,37 @@ async fn follow(
     }
 }
 
-/// Events for the records from an index on, and the index behind the last of them.
-fn newer(log: &TraceLog, from: u64) -> quark_trace::Result<(Vec<Event>, u64)> {
+/// What is read for a follower at a time.
+struct Newer {
+    events: Vec<Event>,
+    /// The index behind the last of them.
+    next: u64,
+    /// Whether there is more already.
+    more: bool,
+}
+
+/// Events for the records from an index on.
+fn newer(log: &TraceLog, from: u64) -> quark_trace::Result<Newer> {
     let head = log.store().head(log.project())?;
     let size = head.map_or(0, |head| head.range.size());
+    let mut found = Newer { events: Vec::new(), next: size.max(from), more: false };
     if size <= from {
-        return Ok((Vec::new(), from));
+        return Ok(found);
     }
-    let (mut events, mut next) = (Vec::new(), size);
+    let mut bytes = 0;
     let plan = Plan { from, until: Some(size), select: Select::Records, filter: None };
     log.store().scan(log.project(), &plan, &mut |row| {
         if let Row::Entry { index, object: Some(object), .. } = row {
-            if events.len() == TOGETHER {
-                next = index;
+            if found.events.len() == TOGETHER || bytes >= TOGETHER_BYTES {
+                (found.next, found.more) = (index, true);
                 return ControlFlow::Break(());
             }
+            bytes += object.len();
             // A carriage return in old data would end the event's line.
             let data = String::from_utf8_lossy(&object).replace('\r', " ");
-            events.push(Event::default().event("record").id(index.to_string()).data(data));
+            found.events.push(Event::default().event("record").id(index.to_string()).data(data));
         }
         ControlFlow::Continue(())
     })?;
-    Ok((events, next))
+    Ok(found)
 }

@@ -5,3 +5,4 @@ mod place;
 mod proofs;
 mod records;
 mod registry;
+mod shares;

@@ -54,15 +54,24 @@ impl Place {
     /// Institutions `A` (nodes `a1`, `a2`) and `B` (node `b1`), no projects; in a database that is
     /// signed.
     pub fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    /// The same with other limits than usual.
+    pub fn with(limits: Limits) -> Self {
         let folder = Folder(std::env::temp_dir().join(format!("quark-api-{}", Uuid::new_v4())));
         std::fs::create_dir(&folder.0).unwrap();
         let keys = Keyring::load_or_create(&folder.0.join("keys")).unwrap();
         let store = SqliteStore::new(folder.0.join("server.db")).unwrap().with_keys(keys);
-        Self { _folder: Some(folder), ..Self::on(Arc::new(store)) }
+        Self { _folder: Some(folder), ..Self::limited(Arc::new(store), limits) }
     }
 
     pub fn on(store: Arc<dyn Store>) -> Self {
-        let limits = Limits { key_rate: 0, address_rate: 0, ..Limits::default() };
+        Self::limited(store, Limits::default())
+    }
+
+    fn limited(store: Arc<dyn Store>, limits: Limits) -> Self {
+        let limits = Limits { key_rate: 0, address_rate: 0, ..limits };
         let settings = Settings { limits, ..Settings::default() };
         let app = Arc::new(App::new(store, settings, [7; 32]).unwrap());
         let place = Self { router: routes::router(&app), app, _folder: None };
@@ -113,7 +122,8 @@ impl Place {
         self.respond(request).await.status()
     }
 
-    async fn respond(&self, mut request: Request<Body>) -> Response {
+    /// An answer that may not have come to its end.
+    pub async fn respond(&self, mut request: Request<Body>) -> Response {
         request.headers_mut().entry("host").or_insert("localhost".parse().unwrap());
         let from: SocketAddr = "127.0.0.1:5000".parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(from));

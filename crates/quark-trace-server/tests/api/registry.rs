@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use quark_trace::ErrorKind;
 use quark_trace::clock::{Clock, SystemClock};
 use quark_trace::core::record::View;
+use quark_trace::core::time::typed;
 use quark_trace::store::MemoryStore;
 use quark_trace_server::registry::{Actor, KeyRequest, Role, Status};
 use serde_json::json;
@@ -54,6 +55,69 @@ async fn a_key_is_rotated_without_a_gap_and_revoked_at_once() {
             assert!(!String::from_utf8_lossy(kept.line()).contains(key.as_str()));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_key_was_last_used_is_known_to_the_minute_and_noted_by_the_hour() {
+    const MINUTE_US: i64 = 60_000_000;
+    let store = Arc::new(MemoryStore::new());
+    let place = Place::on(store.clone());
+    let admin = place.key(Role::Admin, Some("A"), None).key.reveal().to_owned();
+    let (used, unused) = (place.key(Role::Node, None, Some("a1")), place.node_key("a2"));
+    let used_id = used.entry.key_id;
+    // What the API says of the keys of the nodes `a1` and `a2`.
+    let listed = async |place: &Place| {
+        let listed = place.get("/registry/keys", &admin).await.json();
+        let of = |node: &str| {
+            let keys = listed["keys"].as_array().unwrap();
+            keys.iter().find(|key| key["node_id"] == node).unwrap()["last_used_at"].clone()
+        };
+        (of("a1").as_str().map(|text| typed(text).unwrap()), of("a2"))
+    };
+    assert_eq!(listed(&place).await, (None, json!(null)));
+    let before_us = SystemClock.now_us();
+    assert_eq!(place.get("/projects/", used.key.reveal()).await.status, StatusCode::OK);
+    let wrong = unused.replace("qt_", "qt_x");
+    assert_eq!(place.get("/projects/", &wrong).await.status, StatusCode::UNAUTHORIZED);
+    let (at_us, never) = listed(&place).await;
+    let at_us = at_us.unwrap();
+    assert!((before_us - MINUTE_US..=SystemClock.now_us()).contains(&at_us), "{at_us}");
+    assert_eq!((at_us % MINUTE_US, never), (0, json!(null)));
+
+    // The first use is noted at once, and others who read the ledger know it.
+    let (registry, last_used) = (&place.app.registry, &place.app.last_used);
+    let size =
+        || registry.log().store().head(registry.log().project()).unwrap().unwrap().range.size();
+    let write = |after_us: i64, ends: bool| {
+        last_used.write(registry, before_us + after_us, ends).unwrap();
+        registry.refresh().unwrap();
+        size()
+    };
+    let before = size();
+    // That of the admin is in the same record.
+    assert_eq!(write(0, false), before + 1);
+    assert_eq!(listed(&Place::on(store.clone())).await.0, Some(at_us));
+
+    // Later uses are noted once an hour, whatever their number, and when the server ends.
+    for minute in 1..=50 {
+        last_used.used(&used_id, at_us + minute * MINUTE_US);
+        assert_eq!(write(minute * MINUTE_US, false), before + 1, "{minute}");
+    }
+    assert_eq!(listed(&place).await.0, Some(at_us + 50 * MINUTE_US));
+    assert_eq!(write(61 * MINUTE_US, false), before + 2);
+    assert_eq!(registry.state().keys[&used_id].last_used_us, Some(at_us + 50 * MINUTE_US));
+    last_used.used(&used_id, at_us + 70 * MINUTE_US);
+    assert_eq!(write(70 * MINUTE_US, false), before + 2);
+    assert_eq!(write(70 * MINUTE_US, true), before + 3);
+    assert_eq!(write(70 * MINUTE_US, true), before + 3);
+
+    // A clock that goes backwards takes nothing back, and what is wrong with a record changes nothing.
+    last_used.used(&used_id, at_us);
+    let keys = [(used_id.clone(), at_us - 1), ("nobody's".to_owned(), at_us)];
+    registry.note_used(keys.into()).unwrap();
+    registry.refresh().unwrap();
+    assert_eq!(listed(&place).await.0, Some(at_us + 70 * MINUTE_US));
+    assert_eq!(registry.state().keys.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,7 @@ pub struct Search<'a> {
     query: Query,
     as_of: Option<AsOf>,
     after: Option<Cursor>,
+    most_bytes: Option<usize>,
     now_us: i64,
 }
 
@@ -88,8 +89,8 @@ pub struct Found {
 pub struct Page {
     /// The records.
     pub hits: Vec<Found>,
-    /// Where the next page begins; `None` when the search was not ended by its limit, so that
-    /// nothing more is there.
+    /// Where the next page begins; `None` when the search was not ended by its limit or
+    /// [`Search::most_bytes`], so that nothing more is there.
     pub next: Option<Cursor>,
     /// See [`Done::unreadable`].
     pub unreadable: u64,
@@ -114,7 +115,7 @@ impl TraceLog {
     /// Begins a search with a query that was built.
     pub fn search(&self, query: Query) -> Search<'_> {
         let now_us = self.now_us();
-        Search { log: self, query, as_of: None, after: None, now_us }
+        Search { log: self, query, as_of: None, after: None, most_bytes: None, now_us }
     }
 }
 
@@ -137,6 +138,13 @@ impl Search<'_> {
     /// Ends after so many records, or earlier if it has a limit that is lower.
     pub fn limit(mut self, limit: u64) -> Self {
         self.query.limit = Some(self.query.limit.map_or(limit, |known| known.min(limit)));
+        self
+    }
+
+    /// Ends before the record with which the lines would have more bytes than this, but not before
+    /// the first; what is left comes behind [`Page::next`]. With an order no more than that is kept.
+    pub fn most_bytes(mut self, bytes: usize) -> Self {
+        self.most_bytes = Some(bytes);
         self
     }
 

@@ -24,32 +24,51 @@ pub(super) struct Key {
     pub descending: bool,
 }
 
-/// Keeps the first `limit` records.
+/// Keeps the first `limit` records, and no more bytes of lines than `most_bytes` but for the first.
 #[derive(Debug)]
 pub(super) struct First {
     heap: BinaryHeap<Ranked>,
     limit: usize,
+    bytes: usize,
+    most_bytes: usize,
+    /// The first record that had to go because of its bytes; none behind it is taken.
+    end: Option<Ranked>,
     /// Whether something was left out.
     pub is_full: bool,
 }
 
 impl First {
-    pub fn new(limit: Option<u64>) -> Self {
+    pub fn new(limit: Option<u64>, most_bytes: usize) -> Self {
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        Self { heap: BinaryHeap::new(), limit, is_full: false }
+        let heap = BinaryHeap::new();
+        Self { heap, limit, bytes: 0, most_bytes, end: None, is_full: false }
     }
 
     /// Takes a record if it is one of the first; its line is copied only then.
     pub fn offer(&mut self, keys: &[Key], position: Position, place: Place, line: &[u8]) {
+        if self.end.as_ref().is_some_and(|end| end.order(keys, position).is_le()) {
+            return;
+        }
         if self.heap.len() == self.limit {
             self.is_full = true;
             let worst = self.heap.peek();
             if worst.is_none_or(|worst| worst.order(keys, position).is_le()) {
                 return;
             }
-            self.heap.pop();
+            self.drop_last();
         }
+        self.bytes += line.len();
         self.heap.push(Ranked { keys: keys.to_vec(), position, place, line: line.to_vec() });
+        while self.bytes > self.most_bytes && self.heap.len() > 1 {
+            self.is_full = true;
+            self.end = self.drop_last();
+        }
+    }
+
+    fn drop_last(&mut self) -> Option<Ranked> {
+        let mut last = self.heap.pop()?;
+        self.bytes -= std::mem::take(&mut last.line).len();
+        Some(last)
     }
 
     /// The records, the first one first.

@@ -21,6 +21,7 @@ pub(super) struct Rows<'a> {
     pub values: Values,
     after: Option<&'a Cursor>,
     end: Option<Position>,
+    most_bytes: usize,
     now_us: i64,
     unreadable: u64,
 }
@@ -53,8 +54,19 @@ impl<'a> Rows<'a> {
             None => None,
         };
         let (values, unreadable) = (Values::default(), 0);
-        let log = search.log;
-        Ok(Self { log, query, filter, condition, reader, values, after, end, now_us, unreadable })
+        Ok(Self {
+            log: search.log,
+            query,
+            filter,
+            condition,
+            reader,
+            values,
+            after,
+            end,
+            most_bytes: search.most_bytes.unwrap_or(usize::MAX),
+            now_us,
+            unreadable,
+        })
     }
 
     /// Passes the records that the filter selects from position `from` on, in the order of the log.
@@ -107,19 +119,26 @@ impl<'a> Rows<'a> {
         };
         let limit = self.query.limit.unwrap_or(u64::MAX);
         let mut cursor = self.cursor();
-        let mut count = 0;
+        let (mut count, mut bytes, most_bytes) = (0, 0_usize, self.most_bytes);
+        let mut is_full = false;
         if limit > 0 {
             self.each_selected(from, |selected| {
                 if after.is_some_and(|after| beside(after, &selected) <= after) {
                     return ControlFlow::Continue(());
                 }
+                bytes = bytes.saturating_add(selected.line.len());
+                is_full = count > 0 && bytes > most_bytes;
+                if is_full {
+                    return ControlFlow::Break(());
+                }
                 cursor.position = selected.position;
                 count += 1;
+                is_full = count == limit;
                 let flow = each(hit(&cursor, selected.place, selected.line));
-                if count == limit { ControlFlow::Break(()) } else { flow }
+                if is_full { ControlFlow::Break(()) } else { flow }
             })?;
         }
-        let next = (count == limit && limit > 0).then_some(cursor);
+        let next = is_full.then_some(cursor);
         Ok(Done { next, unreadable: self.unreadable })
     }
 
@@ -134,7 +153,7 @@ impl<'a> Rows<'a> {
             };
             (keys.map(key).collect::<Vec<_>>(), cursor.position)
         });
-        let mut first = First::new(self.query.limit);
+        let mut first = First::new(self.query.limit, self.most_bytes);
         let mut keys = Vec::with_capacity(by.len());
         self.each_selected(0, |selected| {
             keys.clear();

@@ -30,6 +30,7 @@ mod sieve;
 mod spans;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod unsigned;
 
 pub use file::FileStore;
 #[cfg(feature = "http")]
@@ -42,6 +43,7 @@ pub use rows::{Plan, Row, Select};
 pub use schemas::{SchemaEntry, Schemas};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub use unsigned::Unsigned;
 
 /// Keeps the ledgers of projects.
 ///
@@ -130,6 +132,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Makes everything that was appended here durable and signs checkpoints over it.
     fn flush(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Logs that were appended to here and whose last checkpoint could not be signed, until one is
+    /// signed or nothing is left to sign: stores sign by themselves while records come, and only
+    /// [`Store::seal`], [`Store::flush`] and [`Store::close`] could tell. A store that signs when it
+    /// is told to, or not itself, leaves this out.
+    fn unsigned(&self) -> Vec<Unsigned> {
+        Vec::new()
     }
 
     /// As [`Store::flush`], and lets go of locks, files and connections. The store can be used again

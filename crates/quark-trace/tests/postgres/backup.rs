@@ -44,7 +44,11 @@ fn an_old_backup_is_sound_in_itself_and_gets_no_second_history() {
     assert_eq!(verdict.exit_code(), 1);
     assert!(verdict.findings.iter().any(|finding| finding.code == Code::Trunc), "{verdict:?}");
     // The key has signed more than is here: records are taken, nothing is signed.
+    assert_eq!(store.unsigned(), []);
     append(&store, "wednesday").unwrap();
+    let told = store.unsigned();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].project == project && told[0].reason.contains("--new-epoch"), "{told:?}");
     let error = store.seal(&project).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity("E-FORK"), "{error}");
     assert_eq!(store.head(&project).unwrap().unwrap().range.size(), 7);

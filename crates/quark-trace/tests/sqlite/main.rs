@@ -1,5 +1,6 @@
 //! The SQLite store.
 
+mod backup;
 mod conformance;
 mod failures;
 mod filters;

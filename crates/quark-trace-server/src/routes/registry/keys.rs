@@ -39,6 +39,9 @@ pub struct KeyOf {
     issued_at: String,
     /// When it ends by itself or has ended, as ISO 8601.
     ends_at: Option<String>,
+    /// When it was last used, as ISO 8601, to the minute; what other servers saw may come an hour
+    /// later. Null when it was not.
+    last_used_at: Option<String>,
     status: Status,
 }
 
@@ -90,11 +93,12 @@ pub async fn keys(
         (&one.issued_at, &one.key_id).cmp(&(&other.issued_at, &other.key_id))
     });
     let now_us = SystemClock.now_us();
-    let listed = mine.into_iter().map(|key| shown(key, state.is_good(key, now_us)));
+    let listed =
+        mine.into_iter().map(|key| shown(key, state.is_good(key, now_us), app.last_used.of(key)));
     Ok(Json(Keys { keys: listed.collect() }))
 }
 
-fn shown(key: &KeyEntry, is_good: bool) -> KeyOf {
+fn shown(key: &KeyEntry, is_good: bool, last_used_us: Option<i64>) -> KeyOf {
     KeyOf {
         key_id: key.key_id.clone(),
         role: key.role,
@@ -103,6 +107,7 @@ fn shown(key: &KeyEntry, is_good: bool) -> KeyOf {
         name: key.name.clone(),
         issued_at: key.issued_at.clone(),
         ends_at: key.ends_us.map(timestamp),
+        last_used_at: last_used_us.map(timestamp),
         status: if is_good { Status::Active } else { Status::Inactive },
     }
 }
@@ -279,5 +284,5 @@ pub async fn rotate_key(
 
 /// The only answer that has a key.
 fn revealed(issued: &Issued) -> IssuedKey {
-    IssuedKey { entry: shown(&issued.entry, true), key: issued.key.clone() }
+    IssuedKey { entry: shown(&issued.entry, true, None), key: issued.key.clone() }
 }

@@ -29,7 +29,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Beside, Commit, Head, Plan, Row, Schemas, Select, Store, StoreInfo};
+use super::{
+    Appended, Beside, Commit, Head, Plan, Row, Schemas, Select, Store, StoreInfo, Unsigned,
+};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -300,6 +302,14 @@ impl Store for FileStore {
 
     fn flush(&self) -> Result<()> {
         self.each_log(|log| log.seal_if_needed())
+    }
+
+    fn unsigned(&self) -> Vec<Unsigned> {
+        let logs: Vec<_> = self.logs().iter().map(|(id, log)| (id.clone(), log.clone())).collect();
+        let refused = logs
+            .into_iter()
+            .filter_map(|(project, log)| log.refused().map(|reason| Unsigned { project, reason }));
+        refused.collect()
     }
 
     fn close(&self) -> Result<()> {

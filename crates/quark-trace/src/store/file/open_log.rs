@@ -207,6 +207,11 @@ impl OpenLog {
         Ok(Head { range: inner.writer.at.range.clone(), beside })
     }
 
+    /// Why the last checkpoint could not be signed.
+    pub fn refused(&self) -> Option<String> {
+        self.lock().writer.seal.refused.clone()
+    }
+
     /// See [`crate::store::Store::vouch`].
     pub fn vouch(&self, beside: &Beside) -> Result<()> {
         self.check_process()?;

@@ -10,7 +10,7 @@ use super::folder::{self, Names};
 use super::state::State;
 use super::writer::Writer;
 use super::{pairs, scan};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::signer::{Before, Signer, taken_over};
 use crate::store::Beside;
 
@@ -27,6 +27,8 @@ pub(super) struct Seal {
     pub begun: bool,
     /// Whether the log had entries when this process came to it.
     pub found: bool,
+    /// Why the last checkpoint could not be signed.
+    pub refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,13 @@ impl Writer {
     /// Signs the tree of `durable`, whose bytes were flushed to the medium, and shows it. `false`
     /// when there is nothing new to sign or no key to sign it with. The lock must be held.
     pub fn seal(&mut self, durable: &State) -> Result<bool> {
+        let sealed = self.sign(durable);
+        let refused = sealed.as_ref().err().filter(|error| error.kind() != ErrorKind::Busy);
+        self.seal.refused = refused.map(|error| error.message().to_owned());
+        sealed
+    }
+
+    fn sign(&mut self, durable: &State) -> Result<bool> {
         self.find_signer()?;
         let Some(Who::Ours(signer)) = &self.seal.signer else { return Ok(false) };
         let last = self.text(&self.names.checkpoint())?;

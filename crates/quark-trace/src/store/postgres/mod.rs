@@ -4,7 +4,7 @@
 //! | file | what it holds | who reads it |
 //! |---|---|---|
 //! | `address`, `tls` | which server, as whom, how protected | connection |
-//! | `connection` | open connections, kept for the next caller | everyone here |
+//! | `connection`, `place` | open connections, kept for the next caller; the database | everyone here |
 //! | `fault` | what the server said, as an error with an outcome | everyone here |
 //! | `statements`, `row`, `migrations` | the SQL, what it answers, and how the tables come to be | everyone here |
 //! | `pending`, `columns` | encoded entries and the columns derived from them | write, check |
@@ -20,13 +20,12 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres::types::Type;
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo, Unsigned};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -48,6 +47,7 @@ mod migrations;
 mod numbers;
 mod open_log;
 mod pending;
+mod place;
 mod queue;
 mod row;
 mod scan;
@@ -58,11 +58,11 @@ mod trust;
 mod write;
 
 use address::Address;
-use connection::{Connection, Connections};
+use connection::Connection;
 use fault::{Fault, Moment};
-use migrations::Schema;
 use open_log::OpenLog;
 use pending::Pending;
+use place::Place;
 use row::value;
 
 const APPEND: &str = "append to the log";
@@ -92,13 +92,6 @@ pub struct PostgresStore {
     process: u32,
 }
 
-/// The database, and whether its schema was found to be ours.
-#[derive(Debug)]
-struct Place {
-    connections: Connections,
-    ready: AtomicBool,
-}
-
 impl PostgresStore {
     /// A store in the database of a URL. Nothing is connected to before the first call; tables are
     /// made by the first append. It signs no checkpoints.
@@ -114,7 +107,7 @@ impl PostgresStore {
     }
 
     fn at(address: Address) -> Self {
-        let place = Place { connections: Connections::new(address), ready: AtomicBool::new(false) };
+        let place = Place::new(address);
         let (logs, process) = (Mutex::default(), std::process::id());
         Self { place, keys: None, read_only: false, logs, process }
     }
@@ -184,53 +177,6 @@ impl PostgresStore {
             found
         });
         found.map_err(|fault| fault.of_read(READ, self.place.connections.url()))
-    }
-}
-
-impl Place {
-    /// A connection to a database with our tables, which are made where they are missing.
-    fn writer(&self) -> Result<Connection, Fault> {
-        let mut connection = self.connections.take()?;
-        if self.ready.load(Ordering::Relaxed) {
-            return Ok(connection);
-        }
-        if matches!(migrations::look(&mut connection)?, Schema::Absent | Schema::Older) {
-            migrations::migrate(&mut connection)?;
-        }
-        if let Schema::Known { differs: Some(what) } = migrations::look(&mut connection)? {
-            let message = format!("{what}; nothing is written to a schema of unknown making");
-            return Err(Fault::new(ErrorKind::Corrupted, message, Outcome::NotWritten));
-        }
-        self.ready.store(true, Ordering::Relaxed);
-        Ok(connection)
-    }
-
-    /// As [`Place::reader`], where the schema is not looked at again once it was found good.
-    fn known_reader(&self) -> Result<Option<Connection>, Fault> {
-        if self.ready.load(Ordering::Relaxed) {
-            return self.connections.take().map(Some);
-        }
-        Ok(self.reader()?.map(|(connection, _)| connection))
-    }
-
-    /// A connection to a database with our tables, and what is said of them; `None` when there are
-    /// none.
-    fn reader(&self) -> Result<Option<(Connection, Schema)>, Fault> {
-        let mut connection = self.connections.take()?;
-        let schema = migrations::look(&mut connection)?;
-        if schema == Schema::Absent {
-            self.connections.give_back(connection);
-            return Ok(None);
-        }
-        if schema == Schema::Older {
-            let message = "qt_migration names the tables of an older version; the first who writes \
-                           with this one brings them up to date";
-            return Err(Fault::new(ErrorKind::Unsupported, message, Outcome::NotWritten));
-        }
-        if schema == (Schema::Known { differs: None }) {
-            self.ready.store(true, Ordering::Relaxed);
-        }
-        Ok(Some((connection, schema)))
     }
 }
 
@@ -324,6 +270,10 @@ impl Store for PostgresStore {
         flushed
             .fold(Ok(()), Result::and)
             .map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))
+    }
+
+    fn unsigned(&self) -> Vec<Unsigned> {
+        self.place.refusals.all()
     }
 
     fn close(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use super::queue::{Caller, Queue};
 use super::trust::Trust;
 use super::write::{Target, Written};
 use super::{Place, blocks, seal, statements as sql};
-use crate::error::Result as CrateResult;
+use crate::error::{ErrorKind, Result as CrateResult};
 use crate::keys::Keyring;
 use crate::store::Appended;
 
@@ -161,10 +161,13 @@ impl OpenLog {
 
     fn seal_own(&self, place: &Place, keys: &Keyring, state: &mut State) -> Result<(), Fault> {
         let Some(durable) = &state.unsealed else { return Ok(()) };
-        let mut connection = place.writer()?;
         let trust = &mut state.trust;
-        seal::seal(&mut connection, keys, &self.project, self.log_id, durable, trust)?;
-        place.connections.give_back(connection);
+        let signed = place.writer().and_then(|mut connection| {
+            seal::seal(&mut connection, keys, &self.project, self.log_id, durable, trust)?;
+            place.connections.give_back(connection);
+            Ok(())
+        });
+        self.note_signed(place, signed)?;
         state.unsealed = None;
         state.sealed_at = Some(Instant::now());
         Ok(())
@@ -181,7 +184,9 @@ impl OpenLog {
         connection.commit()?;
         if let Some(keys) = keys {
             let (project, trust) = (&self.project, &mut state.trust);
-            seal::seal(&mut connection, keys, project, self.log_id, &edge.range, trust)?;
+            let signed =
+                seal::seal(&mut connection, keys, project, self.log_id, &edge.range, trust);
+            self.note_signed(place, signed)?;
         }
         blocks::catch_up(&mut connection, self.log_id, Some(LONGEST))?;
         state.unindexed = false;
@@ -189,6 +194,12 @@ impl OpenLog {
         state.unsealed = None;
         state.sealed_at = Some(Instant::now());
         Ok(())
+    }
+
+    fn note_signed(&self, place: &Place, signed: Result<(), Fault>) -> Result<(), Fault> {
+        let refused = signed.as_ref().err().filter(|fault| fault.kind != ErrorKind::Busy);
+        place.refusals.note(&self.project, refused.map(|fault| fault.message.as_str()));
+        signed
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::seal::{self, Sealed, seal};
 use super::shared::{Shared, Work};
 use super::{SqliteStore, columns, index};
+use crate::error::ErrorKind;
 use crate::store::Beside;
 
 /// How often the thread looks round while there is something to do.
@@ -82,9 +83,12 @@ fn look_after(shared: &Arc<Shared>) {
             due.map(|(project, _)| project.clone()).collect()
         };
         for project in due {
+            let begun = Instant::now();
             if shared.seal(&project).is_err() {
-                // Tried again later; closing the store tells the caller why.
-                shared.writer().unsealed.insert(project, Instant::now());
+                // Tried again later, and the later the longer it took: what is refused stays refused
+                // until somebody acts. `unsigned` tells, and closing the store does.
+                let again = Instant::now() + begun.elapsed() * 9;
+                shared.writer().unsealed.insert(project, again);
             }
         }
         if interrupted_at.is_none_or(|at: Instant| at.elapsed() >= CALM) {
@@ -148,8 +152,26 @@ impl Shared {
         }
     }
 
+    /// Seals and derives what is left of what was appended here; what fails is left.
+    pub fn finish(&self) -> Result<(), Fault> {
+        let unfinished = self.writer().unfinished();
+        let finished = unfinished.iter().map(|project| {
+            self.seal_and_derive(project).inspect_err(|_| {
+                self.writer().unsealed.insert(project.clone(), Instant::now());
+            })
+        });
+        finished.fold(Ok(()), Result::and)
+    }
+
     /// Signs a checkpoint over what is in the log by now, which is flushed first.
     fn seal(&self, project: &ProjectId) -> Result<(), Fault> {
+        let sealed = self.sign(project);
+        let refused = sealed.as_ref().err().filter(|fault| fault.kind != ErrorKind::Busy);
+        self.refusals.note(project, refused.map(|fault| fault.message.as_str()));
+        sealed
+    }
+
+    fn sign(&self, project: &ProjectId) -> Result<(), Fault> {
         let log_id = columns::log_id(project);
         let sealed = {
             let mut writer = self.writer();

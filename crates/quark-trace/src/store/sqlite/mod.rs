@@ -25,7 +25,7 @@ use std::time::Duration;
 use quark_trace_core::ids::ProjectId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo};
+use super::{Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo, Unsigned};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -315,16 +315,15 @@ impl Store for SqliteStore {
             return Ok(());
         }
         let flushed = shared.flush_buffered();
-        let sealed = shared.writer().unfinished();
-        let sealed = sealed.iter().map(|project| {
-            shared.seal_and_derive(project).inspect_err(|_| {
-                shared.writer().unsealed.insert(project.clone(), std::time::Instant::now());
-            })
-        });
-        sealed
-            .fold(flushed, Result::and)
+        let finished = shared.finish();
+        flushed
+            .and(finished)
             .and_then(|()| shared.disk.flush(&shared.place.path))
             .map_err(|fault| self.of_write(SEAL, fault))
+    }
+
+    fn unsigned(&self) -> Vec<Unsigned> {
+        self.shared.refusals.all()
     }
 
     fn close(&self) -> Result<()> {

@@ -8,6 +8,7 @@ use super::disk::Disk;
 use super::fault::Fault;
 use super::writer::Writer;
 use crate::keys::Keyring;
+use crate::store::unsigned::Refusals;
 
 /// What the store and its thread have in common.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Shared {
     pub keys: Option<Keyring>,
     pub read_only: bool,
     pub writer: Mutex<Writer>,
+    pub refusals: Refusals,
     pub disk: Disk,
     pub work: Mutex<Work>,
     pub wake: Condvar,
@@ -36,6 +38,7 @@ impl Shared {
             keys,
             read_only,
             writer: Mutex::default(),
+            refusals: Refusals::default(),
             disk: Disk::default(),
             work: Mutex::default(),
             wake: Condvar::new(),
