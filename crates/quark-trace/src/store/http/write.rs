@@ -24,10 +24,13 @@ pub(super) fn append(
     commit: &Commit<'_>,
 ) -> Result<Appended> {
     match commit.entries {
-        [] => Ok(Appended {
-            size: size(connection, project)?.unwrap_or_default(),
-            ..Appended::default()
-        }),
+        [] => {
+            let actual = size(connection, project)?.unwrap_or_default();
+            match commit.expected.filter(|expected| *expected != actual) {
+                Some(expected) => Err(moved(expected, actual)),
+                None => Ok(Appended { size: actual, ..Appended::default() }),
+            }
+        }
         [one] if one.kind == Kind::Sheet => sheet(connection, project, commit, one),
         [one] if one.kind == Kind::Schema => schema(connection, project, commit, one),
         entries if entries.iter().all(|entry| entry.kind == Kind::Record) => {
