@@ -195,6 +195,7 @@ impl Client {
             Notice::Spooling { reason } => ("spooling", String::new(), reason),
             Notice::Held { project, reason } => ("held", project, reason),
             Notice::Refused { project, reason } => ("refused", project, reason),
+            Notice::RefusedGap { project, reason } => ("refused_gap", project, reason),
             Notice::Dropping { project, reason } => ("dropping", project, reason),
         });
         Ok(told.collect())
@@ -247,6 +248,8 @@ fn as_row<'py>(py: Python<'py>, waiting: &Waiting) -> PyResult<Bound<'py, PyDict
     row.set_item("records", waiting.records)?;
     row.set_item("bytes", waiting.bytes)?;
     row.set_item("refused", waiting.refused)?;
+    row.set_item("refused_gaps", waiting.refused_gaps)?;
+    row.set_item("untold", waiting.untold)?;
     row.set_item("in_use", waiting.in_use)?;
     Ok(row)
 }
@@ -256,6 +259,7 @@ fn as_dict<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'py, PyDict>
     told.set_item("waiting", status.waiting)?;
     told.set_item("waiting_bytes", status.waiting_bytes)?;
     told.set_item("refused", status.refused)?;
+    told.set_item("refused_gaps", status.refused_gaps)?;
     told.set_item("dropped", status.dropped)?;
     told.set_item("untold", status.untold)?;
     told.set_item("reason", status.reason.as_deref())?;

@@ -117,8 +117,8 @@ def test_a_full_spool(server: Server, tmp_path: Path) -> None:
                 assert backend.delivery_status()["dropped"] == 2
                 server.answers[PATH] = (201, {"records": [{}, {}]})
                 assert backend.flush(20) | {"reason": None} == {
-                    "waiting": 0, "waiting_bytes": 0, "refused": 0, "dropped": 2, "untold": 0,
-                    "reason": None}
+                    "waiting": 0, "waiting_bytes": 0, "refused": 0, "refused_gaps": 0,
+                    "dropped": 2, "untold": 0, "reason": None}
                 gap = json.loads(server.requests[-1][4].splitlines()[-1])
                 assert (gap["stage"], gap["payload"]["count"]) == ("delivery_gap", 2)
             backend.close()

@@ -2,5 +2,7 @@
 
 mod conformance;
 mod filters;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod refusals;
 mod running;

@@ -5,7 +5,8 @@
 //! | `settings` | modes, limits, and what is told |
 //! | `receiver` | who takes the records, and what its errors mean for those that wait |
 //! | `spool`, `claim` | the folders on this machine; which process has what of them |
-//! | `lane`, `segment`, `gap` | the records of a project that wait; their files; what is missing |
+//! | `lane`, `segment` | the records of a project that wait; their files |
+//! | `gap`, `tally`, `refused` | what is missing; the count of it; what was refused for good |
 //! | `state`, `shipper` | what callers and the thread share; the thread that sends |
 //! | `pace` | how fast time passes |
 //!
@@ -29,11 +30,13 @@ mod gap;
 mod lane;
 mod pace;
 mod receiver;
+mod refused;
 mod segment;
 mod settings;
 mod shipper;
 mod spool;
 mod state;
+mod tally;
 
 pub use gap::GAP_STAGE;
 pub use pace::Pace;
@@ -41,7 +44,6 @@ pub use receiver::Receiver;
 pub use settings::{Delivered, DeliveryOptions, Mode, Notice, OnFull, Status};
 pub use spool::{Waiting, list};
 
-use lane::Lane;
 use state::{Shared, State};
 
 const APPEND: &str = "append to the spool";
@@ -138,7 +140,7 @@ impl Delivery {
         line: &[u8],
     ) -> Result<Delivered> {
         let room = self.shared.options.limit.saturating_sub(state.waiting_bytes());
-        let lane = self.lane(&mut state, project)?;
+        let lane = self.shared.lane(&mut state, project);
         let appended = if room < line.len() as u64 + 1 {
             Err(io::Error::new(io::ErrorKind::StorageFull, NO_ROOM))
         } else {
@@ -152,7 +154,7 @@ impl Delivery {
             }
             Err(error) => error,
         };
-        let subject = lane.folder().display().to_string();
+        let subject = lane.place().display().to_string();
         if !is_full(&error) {
             return Err(Error::io(APPEND, subject, error).with_outcome(Outcome::NotWritten));
         }
@@ -167,28 +169,6 @@ impl Delivery {
         drop(state);
         self.run()?;
         Ok(Delivered::Dropped)
-    }
-
-    fn lane<'s>(&self, state: &'s mut State, project: &ProjectId) -> Result<&'s mut Lane> {
-        let place = match &state.place {
-            Some(place) => place.clone(),
-            None => {
-                let spool = &self.shared.options.spool;
-                let made = spool::open(spool, &self.shared.server, &self.shared.node);
-                let made = made.map_err(|error| self.shared.not_opened(error))?;
-                state.place.insert(made).clone()
-            }
-        };
-        if !state.lanes.contains_key(project.as_str()) {
-            let folder = spool::lane(&place, project).map_err(|error| {
-                Error::io(APPEND, place.display().to_string(), error)
-                    .with_outcome(Outcome::NotWritten)
-            })?;
-            let lane = Lane::new(project.clone(), folder);
-            state.lanes.insert(project.as_str().to_owned(), lane);
-        }
-        let missing = || Error::new(ErrorKind::Io, APPEND, "the spool has no folder");
-        state.lanes.get_mut(project.as_str()).ok_or_else(missing)
     }
 
     /// Starts the thread, if it is not at work.
@@ -222,11 +202,7 @@ impl Delivery {
         let mut state = self.shared.state();
         self.shared.look(&mut state, true)?;
         state.due = Duration::ZERO;
-        state.lanes.values_mut().for_each(|lane| {
-            lane.due = Duration::ZERO;
-            // Where there is no room for it the count is in the status.
-            let _ = lane.tell_gaps();
-        });
+        state.lanes.values_mut().for_each(|lane| lane.due = Duration::ZERO);
         if !state.is_drained() {
             drop(state);
             self.run()?;
@@ -264,9 +240,8 @@ impl Delivery {
         let mut state = self.shared.state();
         // A call that is under way still needs its segment.
         if !state.running {
-            state.lanes.values_mut().for_each(Lane::release);
-            state.lanes.clear();
-            (state.place, state.looked) = (None, false);
+            state.lanes.retain(|_, lane| lane.release());
+            state.looked = false;
         }
         self.shared.receiver.let_go();
         drained

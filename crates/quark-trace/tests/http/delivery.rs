@@ -225,6 +225,37 @@ fn a_record_that_is_refused_for_good_is_kept_and_told_of() {
 }
 
 #[test]
+fn what_tells_of_a_gap_is_not_refused_in_silence() {
+    let (folder, memory) = (Folder::new(), Arc::new(Memory::default()));
+    let delivery = made(&memory, options(&folder.0, Mode::Background));
+    memory.is("xxx", ErrorKind::SchemaBroken);
+    memory.is(GAP_STAGE, ErrorKind::SchemaBroken);
+    for (id, size) in [("a", 1), ("bad", 5), ("b", 1)] {
+        delivery.send(&record_of("p", id, size)).unwrap();
+    }
+    let status = delivery.flush(LONG).unwrap();
+    assert_eq!((status.waiting, status.refused, status.refused_gaps), (0, 1, 1));
+    let told = delivery.notices();
+    let is_gap =
+        |notice: &&Notice| matches!(notice, Notice::RefusedGap { project, .. } if project == "p");
+    assert_eq!(told.iter().filter(is_gap).count(), 1, "{told:?}");
+    let listed = list(&folder.0).unwrap();
+    assert_eq!((listed[0].refused, listed[0].refused_gaps), (1, 1));
+    assert_eq!(memory.ids(), ["a", "b"]);
+    // The same of one that needed no room on the disk.
+    let limited = DeliveryOptions {
+        limit: 10,
+        on_full: OnFull::Drop,
+        ..options(&folder.0, Mode::Background)
+    };
+    let delivery = made(&memory, limited);
+    assert_eq!(delivery.send(&record("c")).unwrap(), Delivered::Dropped);
+    let status = delivery.flush(LONG).unwrap();
+    assert_eq!((status.untold, status.refused_gaps), (0, 1));
+    assert_eq!(list(&folder.0).unwrap()[0].refused_gaps, 2);
+}
+
+#[test]
 fn a_gap_is_told_at_its_place() {
     let (folder, memory) = (Folder::new(), Arc::new(Memory::default()));
     let limited = DeliveryOptions {
