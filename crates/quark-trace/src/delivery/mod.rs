@@ -24,6 +24,7 @@ use quark_trace_core::record::{RECORD_LIMIT, View};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
 use crate::record::Record;
+use crate::store::http::Answered;
 
 mod claim;
 mod gap;
@@ -117,10 +118,16 @@ impl Delivery {
         if self.shared.options.mode == Mode::Auto && !behind {
             drop(state);
             match self.send_now(&project, record.line()) {
-                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Busy) => {
+                Err(error) if leaves_open(&error) => {
                     state = self.shared.state();
                     let reason = error.message().to_owned();
-                    state.note(Notice::Spooling { reason: reason.clone() });
+                    state.note(match error.kind() {
+                        ErrorKind::Corrupted => {
+                            let project = project.as_str().to_owned();
+                            Notice::Held { project, reason: reason.clone() }
+                        }
+                        _ => Notice::Spooling { reason: reason.clone() },
+                    });
                     state.reason = Some(reason);
                 }
                 sent => return sent,
@@ -308,6 +315,17 @@ fn check_size(line: &[u8]) -> Result<()> {
         return refuse(ErrorKind::InvalidInput, "a record is one line".to_owned());
     }
     Ok(())
+}
+
+/// Whether a server has neither the record nor anything against it, as far as is known: it was not
+/// reached, or said something else than what it was asked.
+fn leaves_open(error: &Error) -> bool {
+    let is_success = Answered::of(error).is_some_and(|answer| answer.status < 300);
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Busy => true,
+        ErrorKind::Corrupted => is_success && error.outcome() == Some(Outcome::Unknown),
+        _ => false,
+    }
 }
 
 /// Whether there is no room, on the disk or in what this process may take of it.

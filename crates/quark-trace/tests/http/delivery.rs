@@ -388,3 +388,38 @@ fn closing_waits_no_longer_than_it_may() {
     assert_eq!(delivery.close().unwrap().waiting, 1);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
+
+/// Between the client and its server something else answers for a while.
+#[test]
+fn an_answer_without_receipt_is_none_and_the_record_is_sent_again() {
+    for mode in [Mode::Background, Mode::Auto] {
+        let calls = AtomicUsize::new(0);
+        let server = Server::start(move |request| {
+            let lines = request.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let records: Vec<_> = lines
+                .map(|line| {
+                    let id = View::parse(line).unwrap().record_id.to_str().into_owned();
+                    serde_json::json!({"record_id": id, "index": 4})
+                })
+                .collect();
+            match calls.fetch_add(1, Ordering::SeqCst) {
+                1 | 2 => Answer::text(200, "{}"),
+                _ => Answer::json(201, &serde_json::json!({"size": 5, "records": records})),
+            }
+        });
+        let folder = Folder::new();
+        let options = options(&folder.0, mode);
+        let delivery = Delivery::new(Arc::new(server.store()), &server.url, "n1", options);
+        delivery.send(&record("a")).unwrap();
+        assert_eq!(delivery.flush(LONG).unwrap().waiting, 0);
+        assert_eq!(delivery.send(&record("b")).unwrap(), Delivered::Spooled, "{mode:?}");
+        assert_eq!(delivery.flush(LONG).unwrap().waiting, 0);
+        let held =
+            |notice: &Notice| matches!(notice, Notice::Held { project, .. } if project == "p");
+        assert!(delivery.notices().iter().any(held), "{mode:?}");
+        let requests = server.requests.lock().unwrap();
+        let bodies: Vec<_> = requests.iter().map(|request| &request.body).collect();
+        assert_eq!(bodies.len(), 4, "{mode:?}");
+        assert!(bodies[1] == bodies[2] && bodies[2] == bodies[3]);
+    }
+}

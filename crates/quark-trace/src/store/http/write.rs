@@ -49,7 +49,7 @@ fn refused(message: impl Into<String>) -> Error {
 }
 
 /// What the server said, which does not fit what was sent: whether it wrote is unknown.
-fn unfit(what: impl std::fmt::Display) -> Error {
+pub(super) fn unfit(what: impl std::fmt::Display) -> Error {
     fault::malformed(APPEND, what).with_outcome(Outcome::Unknown)
 }
 
