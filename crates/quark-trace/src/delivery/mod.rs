@@ -24,7 +24,6 @@ use quark_trace_core::record::{RECORD_LIMIT, View};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::process;
 use crate::record::Record;
-use crate::store::http::Answered;
 
 mod claim;
 mod gap;
@@ -45,6 +44,7 @@ pub use receiver::Receiver;
 pub use settings::{Delivered, DeliveryOptions, Mode, Notice, OnFull, Status};
 pub use spool::{Waiting, list};
 
+use receiver::leaves_open;
 use state::{Shared, State};
 
 const APPEND: &str = "append to the spool";
@@ -180,7 +180,10 @@ impl Delivery {
 
     /// Starts the thread, if it is not at work.
     fn run(&self) -> Result<()> {
-        let mut state = self.shared.state();
+        self.run_with(self.shared.state())
+    }
+
+    fn run_with(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
         // One that was to end goes on.
         state.ending = false;
         if !state.running {
@@ -201,35 +204,47 @@ impl Delivery {
     /// Takes over what processes that are no more have left, and waits until nothing waits for the
     /// server, but no longer than `timeout`. Gives what is left.
     pub fn flush(&self, timeout: Duration) -> Result<Status> {
+        self.hurry()?;
+        Ok(self.wait(timeout))
+    }
+
+    /// Takes over what processes that are no more have left, and tries the server again at once.
+    /// Whoever must not wait for long at a time calls this and then [`Delivery::wait`] repeatedly.
+    pub fn hurry(&self) -> Result<()> {
         if self.shared.options.mode == Mode::Strict {
-            return Ok(Status::default());
+            return Ok(());
         }
-        let pace = self.shared.options.pace;
-        let end = pace.now() + timeout;
         let mut state = self.shared.state();
         self.shared.look(&mut state, true)?;
         state.due = Duration::ZERO;
         state.lanes.values_mut().for_each(|lane| lane.due = Duration::ZERO);
-        if !state.is_drained() {
-            drop(state);
-            self.run()?;
-            state = self.shared.state();
-        }
+        if state.is_drained() { Ok(()) } else { self.run_with(state) }
+    }
+
+    /// Waits until nothing waits for the server, but no longer than `timeout`. Gives what is left.
+    pub fn wait(&self, timeout: Duration) -> Status {
+        let pace = self.shared.options.pace;
+        let end = pace.now() + timeout;
+        let mut state = self.shared.state();
         while !state.is_drained() {
             let left = end.saturating_sub(pace.now());
             if left.is_zero() {
                 break;
             }
-            let wait = pace.really(left);
-            let waited = self.shared.changed.wait_timeout(state, wait);
+            let waited = self.shared.changed.wait_timeout(state, pace.really(left));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(state.status())
+        state.status()
     }
 
     /// What waits, and what became of what does not.
     pub fn status(&self) -> Status {
         self.shared.state().status()
+    }
+
+    /// Whether it has looked at the spool since it was made or closed.
+    pub fn is_open(&self) -> bool {
+        self.shared.state().looked
     }
 
     /// What the user should be told; each kind once.
@@ -240,9 +255,12 @@ impl Delivery {
     /// Waits for the server as long as `DeliveryOptions::drain` says, ends the thread and lets go of
     /// the spool. What is left is there for the next process. The delivery can be used again.
     pub fn close(&self) -> Result<Status> {
-        let opened = self.shared.state().looked;
-        let drained =
-            if opened { self.flush(self.shared.options.drain) } else { Ok(self.status()) };
+        self.close_within(self.shared.options.drain)
+    }
+
+    /// As [`Delivery::close`], but waits for the server no longer than `timeout`.
+    pub fn close_within(&self, timeout: Duration) -> Result<Status> {
+        let drained = if self.is_open() { self.flush(timeout) } else { Ok(self.status()) };
         self.end_thread();
         let mut state = self.shared.state();
         // A call that is under way still needs its segment.
@@ -269,8 +287,8 @@ impl Delivery {
         if self.process != process::id() {
             return Ok(());
         }
-        let waits = !self.shared.state().is_drained();
-        if waits { self.run() } else { Ok(()) }
+        let state = self.shared.state();
+        if state.is_drained() { Ok(()) } else { self.run_with(state) }
     }
 
     fn end_thread(&self) {
@@ -315,17 +333,6 @@ fn check_size(line: &[u8]) -> Result<()> {
         return refuse(ErrorKind::InvalidInput, "a record is one line".to_owned());
     }
     Ok(())
-}
-
-/// Whether a server has neither the record nor anything against it, as far as is known: it was not
-/// reached, or said something else than what it was asked.
-fn leaves_open(error: &Error) -> bool {
-    let is_success = Answered::of(error).is_some_and(|answer| answer.status < 300);
-    match error.kind() {
-        ErrorKind::Unavailable | ErrorKind::Busy => true,
-        ErrorKind::Corrupted => is_success && error.outcome() == Some(Outcome::Unknown),
-        _ => false,
-    }
 }
 
 /// Whether there is no room, on the disk or in what this process may take of it.

@@ -35,13 +35,6 @@ pub(super) struct Known {
     ours: AtomicBool,
 }
 
-/// What came of noting a checkpoint.
-enum Noted {
-    Done,
-    /// Others accepted this one since what was told was asked for.
-    Moved(Pin),
-}
-
 impl Known {
     pub fn new(server: &str, pins: Option<Pins>) -> Self {
         let (seen, ours) = (Mutex::default(), AtomicBool::new(false));
@@ -79,7 +72,7 @@ impl Known {
                 continue;
             };
             self.note_ours();
-            let Noted::Moved(pin) = self.note(project, before.as_ref(), &next)? else {
+            let Some(pin) = self.note(project, before.as_ref(), &next)? else {
                 return Ok(head);
             };
             let is_older = is_before(&next, &pin, consistency);
@@ -108,29 +101,28 @@ impl Known {
         }
     }
 
-    /// Accepts a checkpoint that continues `before`, if that is still the last.
-    fn note(&self, project: &ProjectId, before: Option<&Pin>, next: &Pin) -> Result<Noted> {
+    /// Accepts a checkpoint that continues `before`, if that is still the last; gives what others
+    /// accepted meanwhile otherwise.
+    fn note(&self, project: &ProjectId, before: Option<&Pin>, next: &Pin) -> Result<Option<Pin>> {
         let moved = |last: Option<Pin>| last.filter(|last| Some(last) != before && last != next);
         let Some(pins) = &self.pins else {
             let mut seen = self.seen();
-            if let Some(last) = moved(seen.get(project).cloned()) {
-                return Ok(Noted::Moved(last));
+            let others = moved(seen.get(project).cloned());
+            if others.is_none() {
+                seen.insert(project.clone(), next.clone());
             }
-            seen.insert(project.clone(), next.clone());
-            return Ok(Noted::Done);
+            return Ok(others);
         };
         if before == Some(next) {
-            return Ok(Noted::Done);
+            return Ok(None);
         }
         let held = pins.hold(&self.name(project))?;
         let last = held.read()?;
-        if let Some(last) = moved(last.clone()) {
-            return Ok(Noted::Moved(last));
-        }
-        if last.as_ref() != Some(next) {
+        let others = moved(last.clone());
+        if others.is_none() && last.as_ref() != Some(next) {
             held.write(next)?;
         }
-        Ok(Noted::Done)
+        Ok(others)
     }
 
     /// The verdict on what was told, after both statements of a fork are written down.
