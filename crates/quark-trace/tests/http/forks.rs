@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(unix)]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -252,8 +254,10 @@ fn a_late_answer_of_another_history_is_evidence() {
 }
 
 /// A child that was forked, and sleeps until it is killed.
+#[cfg(unix)]
 struct Sleeper(libc::pid_t);
 
+#[cfg(unix)]
 impl Sleeper {
     fn fork() -> Self {
         // SAFETY: the child runs nothing of the harness: it sleeps, and leaves by `_exit`.
@@ -270,6 +274,7 @@ impl Sleeper {
     }
 }
 
+#[cfg(unix)]
 impl Drop for Sleeper {
     fn drop(&mut self) {
         // SAFETY: ends the child that was made above, and waits for it.
@@ -281,6 +286,7 @@ impl Drop for Sleeper {
 }
 
 #[test]
+#[cfg(unix)]
 fn a_child_that_lives_on_keeps_no_pin_of_its_parent() {
     let place = Place::with(Log::of(0..5));
     place.look().unwrap();
