@@ -39,8 +39,8 @@ _NOTICES = {
     "held": "the server takes no records of project '{project}', which wait here: {reason}",
     "refused": "the server refused a record of project '{project}' for good; it is kept in the "
     "spool, and a record of stage 'delivery_gap' tells of it: {reason}",
-    "refused_gap": "the server refused for good what was to tell that records of project '{project}' "
-    "are missing; it is kept in the spool, and nothing else tells of them: {reason}",
+    "refused_gap": "the server refused for good what was to tell that records of project "
+    "'{project}' are missing; it is kept in the spool, and nothing else tells of them: {reason}",
     "dropping": "records of project '{project}' are left out, and a record of stage "
     "'delivery_gap' is going to tell of them: {reason}",
 }
