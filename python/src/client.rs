@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -14,6 +14,9 @@ use quark_trace::{Error, Record};
 use crate::errors::{Doing, exception};
 use crate::fork;
 use crate::record::TraceRecord;
+
+/// How long no signal is looked for.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// A server, and the records that are on their way to it.
 #[pyclass(frozen, module = "quark_trace._core")]
@@ -64,6 +67,23 @@ impl Client {
     ) -> PyResult<T> {
         let done = self.open().and_then(|open| fork::at_work(py, || act(&open)));
         done.map_err(|error| exception(py, &error, doing, project))
+    }
+}
+
+impl Client {
+    /// Waits for the server a moment at a time, so that Ctrl-C is heard.
+    fn flushed(&self, py: Python<'_>, timeout: Duration) -> PyResult<Status> {
+        let end = Instant::now() + timeout;
+        self.run(py, Doing::Writing, "", |open| open.delivery.hurry())?;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let moment = left.min(MOMENT);
+            let status = self.run(py, Doing::Reading, "", |open| Ok(open.delivery.wait(moment)))?;
+            py.check_signals()?;
+            if left <= MOMENT || status.waiting + status.untold == 0 {
+                return Ok(status);
+            }
+        }
     }
 }
 
@@ -177,8 +197,7 @@ impl Client {
     /// Waits until nothing waits for the server, but no longer than `timeout` seconds; gives what
     /// is left.
     fn flush<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Bound<'py, PyDict>> {
-        let timeout = seconds(timeout);
-        let status = self.run(py, Doing::Writing, "", |open| open.delivery.flush(timeout))?;
+        let status = self.flushed(py, seconds(timeout))?;
         as_dict(py, &status)
     }
 
@@ -195,6 +214,7 @@ impl Client {
             Notice::Spooling { reason } => ("spooling", String::new(), reason),
             Notice::Held { project, reason } => ("held", project, reason),
             Notice::Refused { project, reason } => ("refused", project, reason),
+            Notice::RefusedGap { project, reason } => ("refused_gap", project, reason),
             Notice::Dropping { project, reason } => ("dropping", project, reason),
         });
         Ok(told.collect())
@@ -203,8 +223,11 @@ impl Client {
     /// Waits for the server as long as `drain` says, and frees what is held; the client can be used
     /// again. Gives what is left.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        if self.run(py, Doing::Reading, "", |open| Ok(open.delivery.is_open()))? {
+            self.flushed(py, self.delivery.drain)?;
+        }
         let status = self.run(py, Doing::Writing, "", |open| {
-            let left = open.delivery.close();
+            let left = open.delivery.close_within(Duration::ZERO);
             open.store.close()?;
             left
         })?;
@@ -247,6 +270,8 @@ fn as_row<'py>(py: Python<'py>, waiting: &Waiting) -> PyResult<Bound<'py, PyDict
     row.set_item("records", waiting.records)?;
     row.set_item("bytes", waiting.bytes)?;
     row.set_item("refused", waiting.refused)?;
+    row.set_item("refused_gaps", waiting.refused_gaps)?;
+    row.set_item("untold", waiting.untold)?;
     row.set_item("in_use", waiting.in_use)?;
     Ok(row)
 }
@@ -256,6 +281,7 @@ fn as_dict<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'py, PyDict>
     told.set_item("waiting", status.waiting)?;
     told.set_item("waiting_bytes", status.waiting_bytes)?;
     told.set_item("refused", status.refused)?;
+    told.set_item("refused_gaps", status.refused_gaps)?;
     told.set_item("dropped", status.dropped)?;
     told.set_item("untold", status.untold)?;
     told.set_item("reason", status.reason.as_deref())?;

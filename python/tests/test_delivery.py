@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -115,10 +117,10 @@ def test_a_full_spool(server: Server, tmp_path: Path) -> None:
                 log.log("s", **big)
                 log.log("s", **big)
                 assert backend.delivery_status()["dropped"] == 2
-                server.answers[PATH] = (201, {"records": [{}, {}]})
+                server.answers[PATH] = (201, {})
                 assert backend.flush(20) | {"reason": None} == {
-                    "waiting": 0, "waiting_bytes": 0, "refused": 0, "dropped": 2, "untold": 0,
-                    "reason": None}
+                    "waiting": 0, "waiting_bytes": 0, "refused": 0, "refused_gaps": 0,
+                    "dropped": 2, "untold": 0, "reason": None}
                 gap = json.loads(server.requests[-1][4].splitlines()[-1])
                 assert (gap["stage"], gap["payload"]["count"]) == ("delivery_gap", 2)
             backend.close()
@@ -175,3 +177,45 @@ def test_a_sheet_is_never_spooled(server: Server, sheet: Path, tmp_path: Path) -
     with pytest.raises(BackendWriteError, match="503"):
         Project.load(sheet, backend)
     assert not os.path.exists(tmp_path / "spool")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent by other means there")
+@pytest.mark.parametrize("wait", ["backend.flush(60)", "backend.close()"])
+def test_ctrl_c_ends_a_wait(wait: str, tmp_path: Path) -> None:
+    program = (
+        "import sys, time, warnings; warnings.simplefilter('ignore')\n"
+        "from quark_trace import HttpBackend, TraceLog\n"
+        "backend = HttpBackend('http://127.0.0.1:1', 'n', 'k', spool=sys.argv[1], drain=60)\n"
+        "TraceLog('p', backend).log('s', a=1)\n"
+        "print('waits', flush=True)\n"
+        "try:\n"
+        f"    {wait}\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted', flush=True)\n"
+        "    import os; os._exit(0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)],
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - began < 0.8
+    assert [row["records"] for row in spooled(tmp_path)] == [1], "it is kept"
+
+
+def test_what_tells_of_a_gap_and_is_refused_is_told(server: Server, tmp_path: Path) -> None:
+    goes_wrong(server)
+    backend = HttpBackend(server.url, "active", KEY, spool=tmp_path, delivery="background",
+                          on_full="drop", spool_limit=10, drain=0.1)
+    with pytest.warns(DeliveryWarning, match="left out"):
+        backend.save(record(1))
+    assert spooled(tmp_path)[0]["untold"] == 1
+    server.answers[PATH] = (422, {"code": "schema_broken", "detail": "no such stage"})
+    with pytest.warns(DeliveryWarning, match="nothing else tells of them"):
+        status = backend.flush(20)
+    assert (status["refused_gaps"], status["untold"]) == (1, 0)
+    backend.close()
+    assert spooled(tmp_path)[0]["refused_gaps"] == 1

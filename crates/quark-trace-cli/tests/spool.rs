@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use quark_trace::Record;
-use quark_trace::delivery::{Delivery, DeliveryOptions, Mode};
+use quark_trace::delivery::{Delivery, DeliveryOptions, Mode, OnFull};
 use quark_trace::store::{HttpStore, http::HttpOptions};
 use session::Session;
 
@@ -51,4 +51,40 @@ fn what_waits_is_shown_and_stays_while_the_server_is_away() {
     let (code, said) = text(&["spool", "--send", "--server", "https://other.example.org"]);
     assert_eq!((code, said.as_str()), (Some(0), "nothing waits\n"));
     assert!(text(&["spool"]).1.contains("demo"), "it is kept");
+}
+
+#[test]
+fn what_was_left_out_is_shown_and_told_of() {
+    let session = Session::new();
+    let spool = session.folder.join("spool");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let store = Arc::new(HttpStore::new(&url, HttpOptions::default()).unwrap());
+    let options = DeliveryOptions {
+        mode: Mode::Background,
+        limit: 10,
+        on_full: OnFull::Drop,
+        ..DeliveryOptions::new(&spool)
+    };
+    let delivery = Delivery::new(store, &url, "n1", options);
+    let line = br#"{"record_id": "r1", "project_id": "demo", "stage": "s", "timestamp": "t", "payload": {}}"#;
+    delivery.send(&Record::from_line(line.to_vec()).unwrap()).unwrap();
+    delivery.before_fork();
+    drop(delivery);
+    let run = |words: &[&str]| {
+        let mut command = session.command(words);
+        let output = command.env("QUARK_TRACE_SPOOL", &spool).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    let (_, json) = run(&["--json", "spool"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let row = &json["waiting"][0];
+    assert_eq!((&row["untold"], &row["refused_gaps"]), (&1.into(), &0.into()), "{row}");
+    assert!(run(&["spool"]).1.contains("demo"));
+    let (code, said) = run(&["spool", "--send", "--wait", "1"]);
+    assert!(code == Some(2) && said.contains("1 missing records are not told of yet"), "{said}");
 }

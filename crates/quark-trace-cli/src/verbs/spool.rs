@@ -36,13 +36,18 @@ pub fn run(
     }
     let found = look()?;
     show(&folder, &found, output)?;
-    let left = found.iter().any(|waiting| waiting.records > 0);
+    let left = found.iter().any(is_due);
     Ok(if send && left { FAILED } else { 0 })
+}
+
+/// Whether the server has to be told something.
+fn is_due(waiting: &Waiting) -> bool {
+    waiting.records > 0 || waiting.untold > 0
 }
 
 /// Sends what waits, for each server and node in turn.
 fn send_all(folder: &Path, found: &[Waiting], wait: Duration) -> Result<(), Failure> {
-    let waiting = found.iter().filter(|waiting| waiting.records > 0);
+    let waiting = found.iter().filter(|waiting| is_due(waiting));
     let places: BTreeSet<_> = waiting.map(|waiting| (&waiting.server, &waiting.node)).collect();
     if places.iter().map(|(server, _)| server).collect::<BTreeSet<_>>().len() > 1 {
         // One server must not get the key of another.
@@ -61,9 +66,13 @@ fn send_all(folder: &Path, found: &[Waiting], wait: Duration) -> Result<(), Fail
         let delivery = Delivery::new(store, server, node, options);
         let status = delivery.flush(wait)?;
         delivery.close()?;
-        if let Some(reason) = status.reason.filter(|_| status.waiting > 0) {
-            let left = status.waiting;
-            return Err(Failure::failed(format!("{left} records wait still: {reason}"))
+        let left = status.waiting + status.untold;
+        if let Some(reason) = status.reason.filter(|_| left > 0) {
+            let left = match status.waiting {
+                0 => format!("{} missing records are not told of yet", status.untold),
+                waiting => format!("{waiting} records wait still"),
+            };
+            return Err(Failure::failed(format!("{left}: {reason}"))
                 .with_help("they are kept; try again, or look at the server and the key"));
         }
     }
@@ -75,13 +84,24 @@ fn show(folder: &Path, found: &[Waiting], output: &Output) -> Result<(), Failure
         let rows: Vec<_> = found.iter().map(row).collect();
         return output.json(&json!({ "spool": folder.display().to_string(), "waiting": rows }));
     }
-    let kept: Vec<_> =
-        found.iter().filter(|waiting| waiting.records > 0 || waiting.refused > 0).collect();
+    let is_shown =
+        |waiting: &&Waiting| is_due(waiting) || waiting.refused + waiting.refused_gaps > 0;
+    let kept: Vec<_> = found.iter().filter(is_shown).collect();
     if kept.is_empty() {
         output.say("nothing waits");
         return Ok(());
     }
-    let mut drawn = table(&["server", "node", "project", "records", "bytes", "refused", "in use"]);
+    let mut drawn = table(&[
+        "server",
+        "node",
+        "project",
+        "records",
+        "bytes",
+        "left out",
+        "refused",
+        "refused gaps",
+        "in use",
+    ]);
     for waiting in kept {
         drawn.add_row([
             shown(&waiting.server, 200),
@@ -89,7 +109,9 @@ fn show(folder: &Path, found: &[Waiting], output: &Output) -> Result<(), Failure
             shown(&waiting.project, 200),
             waiting.records.to_string(),
             waiting.bytes.to_string(),
+            waiting.untold.to_string(),
             waiting.refused.to_string(),
+            waiting.refused_gaps.to_string(),
             if waiting.in_use { "yes" } else { "no" }.to_owned(),
         ]);
     }
@@ -103,7 +125,9 @@ fn row(waiting: &Waiting) -> serde_json::Value {
         "project": waiting.project,
         "records": waiting.records,
         "bytes": waiting.bytes,
+        "untold": waiting.untold,
         "refused": waiting.refused,
+        "refused_gaps": waiting.refused_gaps,
         "in_use": waiting.in_use,
         "folder": waiting.folder.display().to_string(),
     })

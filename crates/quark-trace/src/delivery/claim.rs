@@ -23,7 +23,7 @@ fn ours() -> MutexGuard<'static, Vec<(u32, PathBuf)>> {
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,
-    _file: File,
+    file: Option<File>,
 }
 
 impl Claim {
@@ -37,7 +37,7 @@ impl Claim {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "another process was faster"));
         }
         list.push((process::id(), path.to_owned()));
-        Ok(Self { path: path.to_owned(), _file: file })
+        Ok(Self { path: path.to_owned(), file: Some(file) })
     }
 
     /// Holds a lock file that is there; `None` when somebody has it, or it is gone.
@@ -55,7 +55,7 @@ impl Claim {
             return Ok(None);
         }
         list.push((process::id(), path.to_owned()));
-        Ok(Some(Self { path: path.to_owned(), _file: file }))
+        Ok(Some(Self { path: path.to_owned(), file: Some(file) }))
     }
 }
 
@@ -82,7 +82,10 @@ fn is_taken(error: &io::Error) -> bool {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        ours().retain(|(process, path)| *process != process::id() || *path != self.path);
+        let mut list = ours();
+        // Before it is off the list: closing it would let go of what was taken in between.
+        drop(self.file.take());
+        list.retain(|(process, path)| *process != process::id() || *path != self.path);
     }
 }
 

@@ -5,7 +5,8 @@
 //! | `settings` | modes, limits, and what is told |
 //! | `receiver` | who takes the records, and what its errors mean for those that wait |
 //! | `spool`, `claim` | the folders on this machine; which process has what of them |
-//! | `lane`, `segment`, `gap` | the records of a project that wait; their files; what is missing |
+//! | `lane`, `segment` | the records of a project that wait; their files |
+//! | `gap`, `tally`, `refused` | what is missing; the count of it; what was refused for good |
 //! | `state`, `shipper` | what callers and the thread share; the thread that sends |
 //! | `pace` | how fast time passes |
 //!
@@ -29,11 +30,13 @@ mod gap;
 mod lane;
 mod pace;
 mod receiver;
+mod refused;
 mod segment;
 mod settings;
 mod shipper;
 mod spool;
 mod state;
+mod tally;
 
 pub use gap::GAP_STAGE;
 pub use pace::Pace;
@@ -41,7 +44,7 @@ pub use receiver::Receiver;
 pub use settings::{Delivered, DeliveryOptions, Mode, Notice, OnFull, Status};
 pub use spool::{Waiting, list};
 
-use lane::Lane;
+use receiver::leaves_open;
 use state::{Shared, State};
 
 const APPEND: &str = "append to the spool";
@@ -115,10 +118,16 @@ impl Delivery {
         if self.shared.options.mode == Mode::Auto && !behind {
             drop(state);
             match self.send_now(&project, record.line()) {
-                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Busy) => {
+                Err(error) if leaves_open(&error) => {
                     state = self.shared.state();
                     let reason = error.message().to_owned();
-                    state.note(Notice::Spooling { reason: reason.clone() });
+                    state.note(match error.kind() {
+                        ErrorKind::Corrupted => {
+                            let project = project.as_str().to_owned();
+                            Notice::Held { project, reason: reason.clone() }
+                        }
+                        _ => Notice::Spooling { reason: reason.clone() },
+                    });
                     state.reason = Some(reason);
                 }
                 sent => return sent,
@@ -138,7 +147,7 @@ impl Delivery {
         line: &[u8],
     ) -> Result<Delivered> {
         let room = self.shared.options.limit.saturating_sub(state.waiting_bytes());
-        let lane = self.lane(&mut state, project)?;
+        let lane = self.shared.lane(&mut state, project);
         let appended = if room < line.len() as u64 + 1 {
             Err(io::Error::new(io::ErrorKind::StorageFull, NO_ROOM))
         } else {
@@ -152,7 +161,7 @@ impl Delivery {
             }
             Err(error) => error,
         };
-        let subject = lane.folder().display().to_string();
+        let subject = lane.place().display().to_string();
         if !is_full(&error) {
             return Err(Error::io(APPEND, subject, error).with_outcome(Outcome::NotWritten));
         }
@@ -169,31 +178,12 @@ impl Delivery {
         Ok(Delivered::Dropped)
     }
 
-    fn lane<'s>(&self, state: &'s mut State, project: &ProjectId) -> Result<&'s mut Lane> {
-        let place = match &state.place {
-            Some(place) => place.clone(),
-            None => {
-                let spool = &self.shared.options.spool;
-                let made = spool::open(spool, &self.shared.server, &self.shared.node);
-                let made = made.map_err(|error| self.shared.not_opened(error))?;
-                state.place.insert(made).clone()
-            }
-        };
-        if !state.lanes.contains_key(project.as_str()) {
-            let folder = spool::lane(&place, project).map_err(|error| {
-                Error::io(APPEND, place.display().to_string(), error)
-                    .with_outcome(Outcome::NotWritten)
-            })?;
-            let lane = Lane::new(project.clone(), folder);
-            state.lanes.insert(project.as_str().to_owned(), lane);
-        }
-        let missing = || Error::new(ErrorKind::Io, APPEND, "the spool has no folder");
-        state.lanes.get_mut(project.as_str()).ok_or_else(missing)
-    }
-
     /// Starts the thread, if it is not at work.
     fn run(&self) -> Result<()> {
-        let mut state = self.shared.state();
+        self.run_with(self.shared.state())
+    }
+
+    fn run_with(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
         // One that was to end goes on.
         state.ending = false;
         if !state.running {
@@ -214,39 +204,47 @@ impl Delivery {
     /// Takes over what processes that are no more have left, and waits until nothing waits for the
     /// server, but no longer than `timeout`. Gives what is left.
     pub fn flush(&self, timeout: Duration) -> Result<Status> {
+        self.hurry()?;
+        Ok(self.wait(timeout))
+    }
+
+    /// Takes over what processes that are no more have left, and tries the server again at once.
+    /// Whoever must not wait for long at a time calls this and then [`Delivery::wait`] repeatedly.
+    pub fn hurry(&self) -> Result<()> {
         if self.shared.options.mode == Mode::Strict {
-            return Ok(Status::default());
+            return Ok(());
         }
-        let pace = self.shared.options.pace;
-        let end = pace.now() + timeout;
         let mut state = self.shared.state();
         self.shared.look(&mut state, true)?;
         state.due = Duration::ZERO;
-        state.lanes.values_mut().for_each(|lane| {
-            lane.due = Duration::ZERO;
-            // Where there is no room for it the count is in the status.
-            let _ = lane.tell_gaps();
-        });
-        if !state.is_drained() {
-            drop(state);
-            self.run()?;
-            state = self.shared.state();
-        }
+        state.lanes.values_mut().for_each(|lane| lane.due = Duration::ZERO);
+        if state.is_drained() { Ok(()) } else { self.run_with(state) }
+    }
+
+    /// Waits until nothing waits for the server, but no longer than `timeout`. Gives what is left.
+    pub fn wait(&self, timeout: Duration) -> Status {
+        let pace = self.shared.options.pace;
+        let end = pace.now() + timeout;
+        let mut state = self.shared.state();
         while !state.is_drained() {
             let left = end.saturating_sub(pace.now());
             if left.is_zero() {
                 break;
             }
-            let wait = pace.really(left);
-            let waited = self.shared.changed.wait_timeout(state, wait);
+            let waited = self.shared.changed.wait_timeout(state, pace.really(left));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(state.status())
+        state.status()
     }
 
     /// What waits, and what became of what does not.
     pub fn status(&self) -> Status {
         self.shared.state().status()
+    }
+
+    /// Whether it has looked at the spool since it was made or closed.
+    pub fn is_open(&self) -> bool {
+        self.shared.state().looked
     }
 
     /// What the user should be told; each kind once.
@@ -257,16 +255,18 @@ impl Delivery {
     /// Waits for the server as long as `DeliveryOptions::drain` says, ends the thread and lets go of
     /// the spool. What is left is there for the next process. The delivery can be used again.
     pub fn close(&self) -> Result<Status> {
-        let opened = self.shared.state().looked;
-        let drained =
-            if opened { self.flush(self.shared.options.drain) } else { Ok(self.status()) };
+        self.close_within(self.shared.options.drain)
+    }
+
+    /// As [`Delivery::close`], but waits for the server no longer than `timeout`.
+    pub fn close_within(&self, timeout: Duration) -> Result<Status> {
+        let drained = if self.is_open() { self.flush(timeout) } else { Ok(self.status()) };
         self.end_thread();
         let mut state = self.shared.state();
         // A call that is under way still needs its segment.
         if !state.running {
-            state.lanes.values_mut().for_each(Lane::release);
-            state.lanes.clear();
-            (state.place, state.looked) = (None, false);
+            state.lanes.retain(|_, lane| lane.release());
+            state.looked = false;
         }
         self.shared.receiver.let_go();
         drained
@@ -287,8 +287,8 @@ impl Delivery {
         if self.process != process::id() {
             return Ok(());
         }
-        let waits = !self.shared.state().is_drained();
-        if waits { self.run() } else { Ok(()) }
+        let state = self.shared.state();
+        if state.is_drained() { Ok(()) } else { self.run_with(state) }
     }
 
     fn end_thread(&self) {

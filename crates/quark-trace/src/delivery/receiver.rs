@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quark_trace_core::ids::ProjectId;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::store::HttpStore;
 use crate::store::http::Answered;
 
@@ -26,6 +26,17 @@ impl Receiver for HttpStore {
     fn let_go(&self) {
         // Closing connections cannot fail.
         let _ = crate::store::Store::close(self);
+    }
+}
+
+/// Whether a server has neither the record nor anything against it, as far as is known: it was not
+/// reached, or said something else than what it was asked.
+pub(super) fn leaves_open(error: &Error) -> bool {
+    let is_success = Answered::of(error).is_some_and(|answer| answer.status < 300);
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Busy => true,
+        ErrorKind::Corrupted => is_success && error.outcome() == Some(Outcome::Unknown),
+        _ => false,
     }
 }
 

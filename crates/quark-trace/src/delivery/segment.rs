@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `N.records` | record lines, appended one write each |
 //! | `N.shipped` | how many bytes of them the server acknowledged |
-//! | `N.gap` | room that is there in advance, for the count of records that had none |
 //! | `N.lock` | held by the process that writes or ships it |
 //! | `N.refused` | lines that the server refused for good, each after its reason |
 //! | `N.torn` | the beginning of a line that was never acknowledged |
@@ -14,11 +13,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::claim::Claim;
-use super::gap::Gap;
+use super::refused;
 use crate::store::file::folder;
 
-/// Room for a [`Gap`].
-const GAP_SIZE: usize = 4096;
 /// Size at which a segment is full: what was shipped is freed in pieces of this size.
 const FULL: u64 = 4 * 1024 * 1024;
 
@@ -27,7 +24,7 @@ const FULL: u64 = 4 * 1024 * 1024;
 pub(super) struct Segment {
     /// Without an ending.
     path: PathBuf,
-    /// `None` for one that was taken over: nothing is appended to it but its gap.
+    /// `None` for one that was taken over: nothing is appended to it.
     records: Option<File>,
     /// Length of its whole lines.
     written: u64,
@@ -35,8 +32,6 @@ pub(super) struct Segment {
     shipped: u64,
     /// Lines that the server does not have.
     waiting: u64,
-    gap: Option<Gap>,
-    slot: Option<File>,
     dirty: bool,
     _claim: Claim,
 }
@@ -47,29 +42,10 @@ impl Segment {
         let last = names(lane)?.last().and_then(|name| number_of(name)).unwrap_or_default();
         let path = lane.join(format!("{:012}-{}", last + 1, uuid::Uuid::new_v4()));
         let claim = Claim::make(&with(&path, "lock"))?;
-        let made = Self::make_files(path.clone(), claim);
-        if made.is_err() {
-            remove_all(&path);
-        }
-        made
-    }
-
-    fn make_files(path: PathBuf, claim: Claim) -> io::Result<Self> {
-        let mut slot = folder::create_new(&with(&path, "gap"))?;
-        slot.write_all(&[0; GAP_SIZE])?;
-        let records = folder::open_append(&with(&path, "records"))?;
-        let (records, slot) = (Some(records), Some(slot));
-        Ok(Self {
-            path,
-            records,
-            written: 0,
-            shipped: 0,
-            waiting: 0,
-            gap: None,
-            slot,
-            dirty: false,
-            _claim: claim,
-        })
+        let records = folder::open_append(&with(&path, "records"));
+        let records = Some(records.inspect_err(|_| remove_all(&path))?);
+        let (written, shipped, waiting) = (0, 0, 0);
+        Ok(Self { path, records, written, shipped, waiting, dirty: false, _claim: claim })
     }
 
     /// Takes over the segment of this name if no process has it. What was begun and not finished at
@@ -95,25 +71,8 @@ impl Segment {
         let (waiting, whole) = count_lines(&records)?;
         let written = shipped + whole;
         set_torn_aside(&path, &mut records, written)?;
-        let gap = folder::read_if_there(&with(&path, "gap"))?.unwrap_or_default();
-        let end = gap.iter().position(|byte| *byte == 0).unwrap_or(gap.len());
-        let gap = Gap::from_json(&gap[..end]);
-        let slot = folder::open_write(&with(&path, "gap")).ok();
-        let mut segment = Self {
-            path,
-            records: None,
-            written,
-            shipped,
-            waiting,
-            gap,
-            slot,
-            dirty: false,
-            _claim: claim,
-        };
-        if segment.gap.is_some() {
-            segment.records = Some(folder::open_append(&with(&segment.path, "records"))?);
-        }
-        Ok(Some(segment))
+        let (records, dirty) = (None, false);
+        Ok(Some(Self { path, records, written, shipped, waiting, dirty, _claim: claim }))
     }
 
     pub fn path(&self) -> &Path {
@@ -130,21 +89,19 @@ impl Segment {
         self.written - self.shipped
     }
 
-    pub fn gap(&self) -> Option<&Gap> {
-        self.gap.as_ref()
-    }
-
     pub fn is_full(&self) -> bool {
         self.written >= FULL
     }
 
-    /// Appends a line; after an error it is not there.
-    pub fn append(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Appends lines, all or none: after an error they are not there.
+    pub fn append(&mut self, lines: &[&[u8]]) -> io::Result<()> {
         let closed = || io::Error::other("the segment takes no more lines");
         let records = self.records.as_mut().ok_or_else(closed)?;
-        let mut bytes = Vec::with_capacity(line.len() + 1);
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
+        let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
+        for line in lines {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
         if let Err(error) = records.write_all(&bytes) {
             // A part of it would be the beginning of the next line.
             if records.set_len(self.written).is_err() {
@@ -153,7 +110,7 @@ impl Segment {
             return Err(error);
         }
         self.written += bytes.len() as u64;
-        self.waiting += 1;
+        self.waiting += lines.len() as u64;
         self.dirty = true;
         Ok(())
     }
@@ -169,40 +126,6 @@ impl Segment {
         (self.written, self.shipped) = (0, 0);
         forget_shipped(&self.path)?;
         Ok(true)
-    }
-
-    /// Counts a line that there was no room for, in room that was there before.
-    pub fn leave_out(&mut self, line: &[u8], reason: &str) {
-        match &mut self.gap {
-            Some(gap) => gap.add(line),
-            None => self.gap = Some(Gap::dropped(line, reason)),
-        }
-        self.note_gap();
-    }
-
-    /// Takes up a gap that was counted where there was no segment.
-    pub fn take_gap(&mut self, earlier: Gap) {
-        let mut earlier = earlier;
-        if let Some(gap) = &self.gap {
-            earlier.merge(gap);
-        }
-        self.gap = Some(earlier);
-        self.note_gap();
-    }
-
-    /// Says that the record of the gap is written.
-    pub fn close_gap(&mut self) {
-        self.gap = None;
-        self.note_gap();
-    }
-
-    fn note_gap(&mut self) {
-        let mut text = self.gap.as_ref().map(Gap::to_json).unwrap_or_default().into_bytes();
-        text.resize(GAP_SIZE, 0);
-        if let Some(slot) = &mut self.slot {
-            // Should it fail all the same, the count is in mind as long as the process lives.
-            let _ = slot.seek(SeekFrom::Start(0)).and_then(|_| slot.write_all(&text));
-        }
     }
 
     /// Whole lines that are to be shipped next: at most so many, and so many bytes unless the first
@@ -238,12 +161,7 @@ impl Segment {
 
     /// Keeps a line that the server refused for good.
     pub fn keep_refused(&self, line: &[u8], reason: &str) -> io::Result<()> {
-        let mut file = folder::open_append(&with(&self.path, "refused"))?;
-        let mut bytes = serde_json::json!({ "reason": reason }).to_string().into_bytes();
-        bytes.push(b'\n');
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
-        file.write_all(&bytes).and_then(|()| file.sync_data())
+        refused::keep(&with(&self.path, "refused"), line, reason)
     }
 
     /// The file, if something was appended since the last time.
@@ -258,7 +176,7 @@ impl Segment {
 
     /// Whether nothing in it has to be kept.
     pub fn is_done(&self) -> bool {
-        self.waiting_bytes() == 0 && self.gap.is_none()
+        self.waiting_bytes() == 0
     }
 
     /// Deletes it.
@@ -339,7 +257,7 @@ fn set_torn_aside(path: &Path, records: &mut File, written: u64) -> io::Result<(
 
 /// Removes all but what was refused or torn; the lock last, so that what stays is found again.
 fn remove_all(path: &Path) {
-    for ending in ["records", "shipped", "gap", "lock"] {
+    for ending in ["records", "shipped", "lock"] {
         let _ = fs::remove_file(with(path, ending));
     }
 }

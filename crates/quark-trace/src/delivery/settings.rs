@@ -124,6 +124,9 @@ pub struct Status {
     /// Records that the server refused for good, since this delivery was opened; they are kept in
     /// the spool.
     pub refused: u64,
+    /// Records that were to tell of missing ones and that the server refused for good; they are kept
+    /// beside those.
+    pub refused_gaps: u64,
     /// Records that were left out, since this delivery was opened.
     pub dropped: u64,
     /// Records left out that no record tells of yet.
@@ -154,6 +157,14 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// The server refused for good what was to tell that records are missing; it is kept in the
+    /// spool, and nothing else tells of them.
+    RefusedGap {
+        /// The project.
+        project: String,
+        /// Why.
+        reason: String,
+    },
     /// Records are left out because the spool is full.
     Dropping {
         /// The project.
@@ -170,6 +181,7 @@ impl Notice {
             Self::Spooling { .. } => None,
             Self::Held { project, .. }
             | Self::Refused { project, .. }
+            | Self::RefusedGap { project, .. }
             | Self::Dropping { project, .. } => Some(project.clone()),
         };
         std::mem::discriminant(self) == std::mem::discriminant(other) && of(self) == of(other)

@@ -3,7 +3,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lane::{Batch, Lane};
+use super::lane::{Batch, Lane, Refused};
 use super::receiver::Verdict;
 use super::settings::Notice;
 use super::state::{Shared, State};
@@ -27,7 +27,6 @@ pub(super) fn run(shared: &Shared) {
             flushed = Instant::now();
         }
         let now = shared.options.pace.now();
-        tell_gaps(&mut state);
         match choose(&state, now) {
             Some(name) => state = ship(shared, state, &name),
             None => state = wait(shared, state, now),
@@ -51,23 +50,12 @@ fn flush<'s>(shared: &'s Shared, mut state: MutexGuard<'s, State>) -> MutexGuard
     shared.state()
 }
 
-/// Writes the records of gaps once all that came before is shipped: where there was no room there may
-/// be some now.
-fn tell_gaps(state: &mut State) {
-    for lane in state.lanes.values_mut() {
-        if lane.untold() > 0 && lane.waiting_bytes() == 0 {
-            // Otherwise the next time; the count is kept.
-            let _ = lane.tell_gaps();
-        }
-    }
-}
-
 /// A project of which something is due: the one that waited longest.
 fn choose(state: &State, now: Duration) -> Option<String> {
     if state.due > now {
         return None;
     }
-    let due = state.lanes.iter().filter(|(_, lane)| lane.due <= now && lane.waiting_bytes() > 0);
+    let due = state.lanes.iter().filter(|(_, lane)| lane.due <= now && !lane.is_empty());
     due.min_by_key(|(_, lane)| lane.due).map(|(name, _)| name.clone())
 }
 
@@ -77,7 +65,7 @@ fn wait<'s>(
     now: Duration,
 ) -> MutexGuard<'s, State> {
     let pace = shared.options.pace;
-    let waiting = state.lanes.values().filter(|lane| lane.waiting_bytes() > 0);
+    let waiting = state.lanes.values().filter(|lane| !lane.is_empty());
     let next = waiting.map(|lane| lane.due.max(state.due)).min();
     let until = next.map_or(LONGEST, |due| due.saturating_sub(now));
     let dirty = state.lanes.values().any(Lane::is_dirty);
@@ -95,7 +83,7 @@ fn ship<'s>(
 ) -> MutexGuard<'s, State> {
     let now = shared.options.pace.now();
     let Some(lane) = state.lanes.get_mut(name) else { return state };
-    let project = lane.project.clone();
+    let project = lane.project().clone();
     let batch = match lane.next() {
         Ok(Some(batch)) if !batch.lines.is_empty() => batch,
         Ok(_) => {
@@ -151,10 +139,14 @@ fn take_refusal(shared: &Shared, state: &mut State, name: &str, batch: &Batch, e
         Verdict::Never(word) => {
             let Some(lane) = state.lanes.get_mut(name) else { return };
             match lane.note_refused(batch, word) {
-                Ok(false) => {}
-                Ok(true) => {
+                Ok(Refused::OneOfMany) => {}
+                Ok(Refused::Record) => {
                     state.refused += 1;
                     state.note(Notice::Refused { project, reason });
+                }
+                Ok(Refused::Gap) => {
+                    state.refused_gaps += 1;
+                    state.note(Notice::RefusedGap { project, reason });
                 }
                 // It is not passed over before it is kept.
                 Err(_) => put_off(lane, now, None),

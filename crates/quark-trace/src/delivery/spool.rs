@@ -9,6 +9,7 @@ use quark_trace_core::ledger::Digest;
 
 use super::claim::Claim;
 use super::segment::{count_lines, names, read_shipped, with};
+use super::{refused, tally};
 use crate::error::{Error, Result};
 use crate::store::file::folder;
 
@@ -31,6 +32,10 @@ pub struct Waiting {
     pub bytes: u64,
     /// How many the server refused for good; they are kept in the folder.
     pub refused: u64,
+    /// How many records that were to tell of missing ones the server refused for good.
+    pub refused_gaps: u64,
+    /// How many were left out without room for them, of which no record tells yet.
+    pub untold: u64,
     /// Whether a process is at work on some of them.
     pub in_use: bool,
     /// Where they are.
@@ -51,8 +56,37 @@ pub(super) fn find(root: &Path, server: &str, node: &str) -> io::Result<Option<P
     }
 }
 
+/// Where the records of a project wait, whether there is a folder already or not.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    spool: PathBuf,
+    server: String,
+    node: String,
+    project: ProjectId,
+}
+
+impl Home {
+    pub fn new(spool: &Path, server: &str, node: &str, project: ProjectId) -> Self {
+        let (server, node) = (server.to_owned(), node.to_owned());
+        Self { spool: spool.to_owned(), server, node, project }
+    }
+
+    pub fn spool(&self) -> &Path {
+        &self.spool
+    }
+
+    pub fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
+    /// The folder, made where it is missing.
+    pub fn make(&self) -> io::Result<PathBuf> {
+        lane(&open(&self.spool, &self.server, &self.node)?, &self.project)
+    }
+}
+
 /// The folder for a server and a node, which is made where it is missing.
-pub(super) fn open(root: &Path, server: &str, node: &str) -> io::Result<PathBuf> {
+fn open(root: &Path, server: &str, node: &str) -> io::Result<PathBuf> {
     let (place, about) = named(root, server, node);
     folder::create_private_folder(&place)?;
     if folder::read_if_there(&place.join(ABOUT))?.as_deref() != Some(about.as_bytes()) {
@@ -62,7 +96,7 @@ pub(super) fn open(root: &Path, server: &str, node: &str) -> io::Result<PathBuf>
 }
 
 /// The folder of a project, which is made where it is missing.
-pub(super) fn lane(place: &Path, project: &ProjectId) -> io::Result<PathBuf> {
+fn lane(place: &Path, project: &ProjectId) -> io::Result<PathBuf> {
     let lane = place.join(&Digest::of(project.as_str().as_bytes()).to_string()[..32]);
     folder::create_private_folder(&lane)?;
     if folder::read_if_there(&lane.join(PROJECT))?.is_none() {
@@ -121,6 +155,8 @@ pub fn list(root: &Path) -> Result<Vec<Waiting>> {
                 records: 0,
                 bytes: 0,
                 refused: 0,
+                refused_gaps: 0,
+                untold: 0,
                 in_use: false,
                 folder,
             };
@@ -141,12 +177,8 @@ fn count(mut waiting: Waiting) -> io::Result<Waiting> {
         waiting.records += lines;
         waiting.bytes += bytes;
     }
-    for entry in fs::read_dir(&waiting.folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "refused") {
-            // The reason stands before each.
-            waiting.refused += count_lines(&folder::open_read(&path)?)?.0 / 2;
-        }
-    }
+    let (untold, counting) = tally::untold(&waiting.folder)?;
+    (waiting.untold, waiting.in_use) = (untold, waiting.in_use || counting);
+    (waiting.refused, waiting.refused_gaps) = refused::count(&waiting.folder)?;
     Ok(waiting)
 }

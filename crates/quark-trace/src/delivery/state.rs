@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use quark_trace_core::ids::ProjectId;
 
 use super::lane::Lane;
 use super::receiver::Receiver;
 use super::settings::{DeliveryOptions, Notice, Status};
-use super::spool;
+use super::spool::{self, Home};
 use crate::error::{Error, Outcome, Result};
 
 /// What the callers and the thread share.
@@ -26,8 +27,7 @@ pub(super) struct Shared {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The folder, once there is one, and whether it was looked for.
-    pub place: Option<PathBuf>,
+    /// Whether what others left was looked for.
     pub looked: bool,
     pub lanes: BTreeMap<String, Lane>,
     /// When the server, which did not answer, is tried again; and how often it did not.
@@ -36,6 +36,7 @@ pub(super) struct State {
     pub ending: bool,
     pub running: bool,
     pub refused: u64,
+    pub refused_gaps: u64,
     pub dropped: u64,
     pub reason: Option<String>,
     pub notices: Vec<Notice>,
@@ -63,6 +64,7 @@ impl State {
             waiting: self.lanes.values().map(Lane::waiting).sum(),
             waiting_bytes: self.waiting_bytes(),
             refused: self.refused,
+            refused_gaps: self.refused_gaps,
             dropped: self.dropped,
             untold: self.lanes.values().map(Lane::untold).sum(),
             reason: self.reason.clone(),
@@ -93,11 +95,17 @@ impl Shared {
         state.looked = true;
         let Some(place) = found else { return Ok(()) };
         for (project, folder) in spool::lanes(&place)? {
-            let name = project.as_str().to_owned();
-            let lane = state.lanes.entry(name).or_insert_with(|| Lane::new(project, folder));
-            lane.adopt()?;
+            self.lane(state, &project).adopt(folder)?;
         }
-        state.place = Some(place);
         Ok(())
+    }
+
+    /// The lane of a project. No folder is made for it yet.
+    pub fn lane<'s>(&self, state: &'s mut State, project: &ProjectId) -> &'s mut Lane {
+        let name = project.as_str().to_owned();
+        state.lanes.entry(name).or_insert_with(|| {
+            let (spool, project) = (&self.options.spool, project.clone());
+            Lane::new(Home::new(spool, &self.server, &self.node, project))
+        })
     }
 }

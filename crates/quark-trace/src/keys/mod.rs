@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::file::folder;
 
 mod begun;
+mod locked;
 #[cfg(feature = "http")]
 mod pins;
 mod tips;

@@ -4,16 +4,19 @@
 //! the same key, and the log must prove that it only grew. A file for each log keeps the key and the
 //! last checkpoint; what contradicts it is written down beside it as evidence.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use quark_trace_core::ledger::{Checkpoint, Digest, VerifierKey};
 
+use super::locked::Locked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::file::folder;
 
 const FORMAT: &str = "quark-trace-pin/1";
 const OPERATION: &str = "note the server's checkpoint";
+/// Nobody holds a pin for longer than it takes to read and write it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The key of a log and the last checkpoint that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub(crate) struct Pins(PathBuf);
 #[derive(Debug)]
 pub(crate) struct Held {
     path: PathBuf,
-    _locked: File,
+    _locked: Locked,
 }
 
 impl Pins {
@@ -40,31 +43,28 @@ impl Pins {
         Self(folder.to_owned())
     }
 
-    /// Takes the pin of the log that `name` stands for, and waits for others that have it.
+    /// What was accepted last of the log that `name` stands for; `None` before the first time.
+    pub fn read(&self, name: &str) -> Result<Option<Pin>> {
+        read(&self.path(name))
+    }
+
+    /// Takes the pin of a log, and waits for others that have it. Whoever has it calls nobody.
     pub fn hold(&self, name: &str) -> Result<Held> {
-        let path = self.0.join(Digest::of(name.as_bytes()).to_string());
-        let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        folder::create_private_folder(&self.0).map_err(wrap)?;
-        let locked = folder::open_append(&path.with_extension("lock")).map_err(wrap)?;
-        locked.lock().map_err(wrap)?;
+        let path = self.path(name);
+        let locked = Locked::take(&path, PATIENCE)
+            .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
         Ok(Held { path, _locked: locked })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(Digest::of(name.as_bytes()).to_string())
     }
 }
 
 impl Held {
     /// What was accepted last; `None` before the first time.
     pub fn read(&self) -> Result<Option<Pin>> {
-        let subject = || self.path.display().to_string();
-        let bytes = folder::read_if_there(&self.path);
-        let Some(bytes) = bytes.map_err(|error| Error::io(OPERATION, subject(), error))? else {
-            return Ok(None);
-        };
-        let pin = String::from_utf8(bytes).ok().and_then(|text| parse(&text));
-        pin.map(Some).ok_or_else(|| {
-            let message = "the file is damaged; restore it from a backup, or move it away to trust \
-                           the server's next checkpoint without having seen one";
-            Error::new(ErrorKind::Corrupted, OPERATION, message).on(subject())
-        })
+        read(&self.path)
     }
 
     /// Accepts a checkpoint.
@@ -82,6 +82,20 @@ impl Held {
             .map_err(|error| Error::io(OPERATION, path.display().to_string(), error))?;
         Ok(path)
     }
+}
+
+fn read(path: &Path) -> Result<Option<Pin>> {
+    let subject = || path.display().to_string();
+    let bytes = folder::read_if_there(path);
+    let Some(bytes) = bytes.map_err(|error| Error::io(OPERATION, subject(), error))? else {
+        return Ok(None);
+    };
+    let pin = String::from_utf8(bytes).ok().and_then(|text| parse(&text));
+    pin.map(Some).ok_or_else(|| {
+        let message = "the file is damaged; restore it from a backup, or move it away to trust \
+                       the server's next checkpoint without having seen one";
+        Error::new(ErrorKind::Corrupted, OPERATION, message).on(subject())
+    })
 }
 
 fn parse(text: &str) -> Option<Pin> {
@@ -114,6 +128,7 @@ mod tests {
         assert_eq!(held.read().unwrap(), None);
         held.write(&pin()).unwrap();
         assert_eq!(held.read().unwrap(), Some(pin()));
+        assert_eq!(pins.read("https://h p").unwrap(), Some(pin()));
         let text = std::fs::read_to_string(&held.path).unwrap().replace("\n1\n", "\n2\n");
         std::fs::write(&held.path, text).unwrap();
         assert_eq!(held.read().unwrap_err().kind(), ErrorKind::Corrupted);

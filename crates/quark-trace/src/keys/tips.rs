@@ -7,9 +7,8 @@
 //! Logs of one project id under one key have one name (FORMAT.md, origin), wherever they lie. They
 //! are told apart by what is in them: a log continues the tip whose root it has at the tip's size.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quark_trace_core::ledger::{Digest, Origin};
 
@@ -18,6 +17,7 @@ use crate::signer::RootsAt;
 use crate::store::file::folder;
 
 use super::Keyring;
+use super::locked::Locked;
 
 const FORMAT: &str = "quark-trace-tips/1";
 const OPERATION: &str = "note what is signed";
@@ -48,7 +48,7 @@ impl Keyring {
     ) -> Result<()> {
         let path = self.tips_file(origin);
         let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        let _locked = Locked::take(&path).map_err(wrap)?;
+        let _locked = Locked::take(&path, PATIENCE).map_err(wrap)?;
         let mut tips = read(&path)?;
         let before = tips.clone();
         if let Some(at) = last.and_then(|last| tips.iter().position(|tip| *tip == last)) {
@@ -74,7 +74,7 @@ impl Keyring {
     pub(crate) fn accept(&self, origin: &Origin, size: u64, root: Digest) -> Result<()> {
         let path = self.tips_file(origin);
         let wrap = |error| Error::io(OPERATION, path.display().to_string(), error);
-        let _locked = Locked::take(&path).map_err(wrap)?;
+        let _locked = Locked::take(&path, PATIENCE).map_err(wrap)?;
         let mut tips = read(&path)?;
         let tip = Tip { size, root };
         if tips.contains(&tip) {
@@ -92,38 +92,6 @@ impl Keyring {
 
     fn tips_file(&self, origin: &Origin) -> PathBuf {
         self.folder.join("tips").join(origin.log_id().to_string())
-    }
-}
-
-/// The lock on the tips of one name: between processes, and between the stores of this one.
-struct Locked(File);
-
-impl Locked {
-    fn take(tips: &Path) -> std::io::Result<Self> {
-        if let Some(parent) = tips.parent() {
-            folder::create_private_folder(parent)?;
-        }
-        let lock = folder::open_append(&tips.with_extension("lock"))?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Self(lock)),
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                    let message = "another process holds the notes of this key; is it stopped?";
-                    return Err(std::io::Error::new(std::io::ErrorKind::WouldBlock, message));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // Said aloud: a child that was forked meanwhile has the handle too, and closing ours alone
-        // would leave it locked for as long as the child lives.
-        let _ = self.0.unlock();
     }
 }
 
@@ -294,7 +262,7 @@ mod tests {
     fn a_process_that_was_stopped_while_it_notes_stops_nobody_else() {
         let keys = Keys::new();
         let origin = keys.0.origin(&"demo".parse().unwrap());
-        let held = Locked::take(&keys.0.tips_file(&origin)).unwrap();
+        let held = Locked::take(&keys.0.tips_file(&origin), PATIENCE).unwrap();
         let error = keys.note(None, tip(2, "2"), &[]).unwrap_err();
         assert!(error.to_string().contains("is it stopped?"), "{error}");
         drop(held);

@@ -1,10 +1,12 @@
 //! Answers that are not what was asked for.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::merkle::leaf_hash;
 use quark_trace::core::ledger::{Digest, Kind};
+use quark_trace::store::http::HttpOptions;
 use quark_trace::store::{Commit, Durability, HttpStore, NewEntry, Plan, Row, Select, Store};
 use quark_trace::{Error, ErrorKind, Outcome};
 use serde_json::{Value, json};
@@ -61,6 +63,39 @@ fn a_receipt_is_for_what_was_sent() {
     wrong(&|receipt| receipt["entry"] = "no entry".into());
     wrong(&|receipt| *receipt = Value::Null);
     wrong(&|receipt| *receipt = json!([]));
+}
+
+/// A server of 0.1.0 gives no receipt; one that has shown that it is ours does, each time.
+#[test]
+fn a_success_without_a_receipt_counts_of_an_old_server_alone() {
+    let line = record("r1");
+    for silent in [json!({}), json!({"records": [{"record_id": "r1"}]}), json!("ok")] {
+        let (sound, then) = (receipt(&line, "r1", 4), silent.clone());
+        let calls = std::sync::atomic::AtomicUsize::new(0);
+        let server = Server::start(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+            1 => Answer::json(201, &sound),
+            _ => Answer::json(200, &then),
+        });
+        let store = server.store();
+        let sent = || store.send_records(&project(), &[&line]);
+        assert_eq!(sent().unwrap()[0].index, None, "{silent}");
+        assert_eq!(sent().unwrap()[0].index, Some(4));
+        let error = sent().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupted, "{silent}: {error}");
+        assert_eq!(error.outcome(), Some(Outcome::Unknown));
+    }
+    // One that an earlier process knew by its checkpoint.
+    let pins = std::env::temp_dir().join(format!("quark-answers-{}", std::process::id()));
+    let server = Server::start(|request| match request.target.as_str() {
+        "/projects/p/head" => super::forks::Log::of(0..5).answer(request),
+        _ => Answer::json(200, &json!({})),
+    });
+    let open = || server.store_with(HttpOptions { pins: Some(pins.clone()), ..Default::default() });
+    open().send_records(&project(), &[&line]).unwrap();
+    open().head(&project()).unwrap();
+    let error = open().send_records(&project(), &[&line]).unwrap_err();
+    assert_eq!(error.outcome(), Some(Outcome::Unknown), "{error}");
+    std::fs::remove_dir_all(pins).unwrap();
 }
 
 #[test]

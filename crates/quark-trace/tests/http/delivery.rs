@@ -225,6 +225,37 @@ fn a_record_that_is_refused_for_good_is_kept_and_told_of() {
 }
 
 #[test]
+fn what_tells_of_a_gap_is_not_refused_in_silence() {
+    let (folder, memory) = (Folder::new(), Arc::new(Memory::default()));
+    let delivery = made(&memory, options(&folder.0, Mode::Background));
+    memory.is("xxx", ErrorKind::SchemaBroken);
+    memory.is(GAP_STAGE, ErrorKind::SchemaBroken);
+    for (id, size) in [("a", 1), ("bad", 5), ("b", 1)] {
+        delivery.send(&record_of("p", id, size)).unwrap();
+    }
+    let status = delivery.flush(LONG).unwrap();
+    assert_eq!((status.waiting, status.refused, status.refused_gaps), (0, 1, 1));
+    let told = delivery.notices();
+    let is_gap =
+        |notice: &&Notice| matches!(notice, Notice::RefusedGap { project, .. } if project == "p");
+    assert_eq!(told.iter().filter(is_gap).count(), 1, "{told:?}");
+    let listed = list(&folder.0).unwrap();
+    assert_eq!((listed[0].refused, listed[0].refused_gaps), (1, 1));
+    assert_eq!(memory.ids(), ["a", "b"]);
+    // The same of one that needed no room on the disk.
+    let limited = DeliveryOptions {
+        limit: 10,
+        on_full: OnFull::Drop,
+        ..options(&folder.0, Mode::Background)
+    };
+    let delivery = made(&memory, limited);
+    assert_eq!(delivery.send(&record("c")).unwrap(), Delivered::Dropped);
+    let status = delivery.flush(LONG).unwrap();
+    assert_eq!((status.untold, status.refused_gaps), (0, 1));
+    assert_eq!(list(&folder.0).unwrap()[0].refused_gaps, 2);
+}
+
+#[test]
 fn a_gap_is_told_at_its_place() {
     let (folder, memory) = (Folder::new(), Arc::new(Memory::default()));
     let limited = DeliveryOptions {
@@ -356,4 +387,39 @@ fn closing_waits_no_longer_than_it_may() {
     let begun = std::time::Instant::now();
     assert_eq!(delivery.close().unwrap().waiting, 1);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+/// Between the client and its server something else answers for a while.
+#[test]
+fn an_answer_without_receipt_is_none_and_the_record_is_sent_again() {
+    for mode in [Mode::Background, Mode::Auto] {
+        let calls = AtomicUsize::new(0);
+        let server = Server::start(move |request| {
+            let lines = request.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let records: Vec<_> = lines
+                .map(|line| {
+                    let id = View::parse(line).unwrap().record_id.to_str().into_owned();
+                    serde_json::json!({"record_id": id, "index": 4})
+                })
+                .collect();
+            match calls.fetch_add(1, Ordering::SeqCst) {
+                1 | 2 => Answer::text(200, "{}"),
+                _ => Answer::json(201, &serde_json::json!({"size": 5, "records": records})),
+            }
+        });
+        let folder = Folder::new();
+        let options = options(&folder.0, mode);
+        let delivery = Delivery::new(Arc::new(server.store()), &server.url, "n1", options);
+        delivery.send(&record("a")).unwrap();
+        assert_eq!(delivery.flush(LONG).unwrap().waiting, 0);
+        assert_eq!(delivery.send(&record("b")).unwrap(), Delivered::Spooled, "{mode:?}");
+        assert_eq!(delivery.flush(LONG).unwrap().waiting, 0);
+        let held =
+            |notice: &Notice| matches!(notice, Notice::Held { project, .. } if project == "p");
+        assert!(delivery.notices().iter().any(held), "{mode:?}");
+        let requests = server.requests.lock().unwrap();
+        let bodies: Vec<_> = requests.iter().map(|request| &request.body).collect();
+        assert_eq!(bodies.len(), 4, "{mode:?}");
+        assert!(bodies[1] == bodies[2] && bodies[2] == bodies[3]);
+    }
 }

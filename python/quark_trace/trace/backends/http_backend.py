@@ -39,6 +39,8 @@ _NOTICES = {
     "held": "the server takes no records of project '{project}', which wait here: {reason}",
     "refused": "the server refused a record of project '{project}' for good; it is kept in the "
     "spool, and a record of stage 'delivery_gap' tells of it: {reason}",
+    "refused_gap": "the server refused for good what was to tell that records of project "
+    "'{project}' are missing; it is kept in the spool, and nothing else tells of them: {reason}",
     "dropping": "records of project '{project}' are left out, and a record of stage "
     "'delivery_gap' is going to tell of them: {reason}",
 }
@@ -57,6 +59,8 @@ class DeliveryStatus(TypedDict):
     """Their size."""
     refused: int
     """Records that the server refused for good; they are kept in the spool."""
+    refused_gaps: int
+    """Records of stage ``delivery_gap`` that it refused for good; they are kept beside those."""
     dropped: int
     """Records that were left out because the spool was full."""
     untold: int

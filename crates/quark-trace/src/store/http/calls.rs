@@ -48,7 +48,11 @@ impl HttpStore {
         match self.connection.call(&Call::read("ask what the server is", &["about"])) {
             Ok(answer) => {
                 let about: Value = serde_json::from_slice(&answer).unwrap_or_default();
-                Ok(!about["api"].is_null())
+                let is_current = !about["api"].is_null();
+                if is_current {
+                    self.known.note_ours();
+                }
+                Ok(is_current)
             }
             Err(error) if Answered::of(&error).is_some_and(|answer| answer.status < 500) => {
                 Ok(false)
@@ -68,7 +72,18 @@ impl HttpStore {
         let answer = answer.map_err(|error| error.or_outcome(Outcome::Unknown))?;
         let receipts = write::receipts(lines.len(), &answer)?;
         let told = lines.iter().zip(receipts).map(|(line, receipt)| Told::of(line, receipt));
-        told.map(|told| told.map(|Told { index, existing }| Receipt { index, existing })).collect()
+        let told = told.collect::<Result<Vec<_>>>()?;
+        if told.iter().any(|told| told.index.is_some()) {
+            self.known.note_ours();
+        }
+        // A server of 0.1.0 gives none; one of ours always does.
+        if told.iter().any(|told| told.index.is_none()) && self.known.is_ours(project)? {
+            return Err(write::unfit("it holds no receipt, and this server gives receipts"));
+        }
+        Ok(told
+            .iter()
+            .map(|Told { index, existing }| Receipt { index: *index, existing: *existing })
+            .collect())
     }
 
     /// All records of a project by the call that 0.1.0 makes: the bytes of each, in their order. One

@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// So many bytes are read of an answer that is no success.
 const PROBLEM_LIMIT: u64 = 64 * 1024;
+/// A body of more bytes is sent when the server has said that it takes it, or says nothing for a second.
+const ASKED: usize = 64 * 1024;
 /// Connections that are kept for threads that call at the same time.
 const KEPT: usize = 4;
 
@@ -140,7 +142,12 @@ impl Connection {
             let request = agent.configure_request(request.body(())?);
             return agent.run(request.timeout_global(deadline).build());
         };
-        agent.run(request.header("content-type", media_type).body(body)?)
+        let mut request = request.header("content-type", media_type);
+        if body.len() > ASKED {
+            // Otherwise a refusal that comes while the body is sent looks like a connection that broke.
+            request = request.header("expect", "100-continue");
+        }
+        agent.run(request.body(body)?)
     }
 
     fn agent(&self) -> Result<Arc<Agent>> {

@@ -141,6 +141,9 @@ impl Store for HttpStore {
         self.check_writable()?;
         commit.check()?;
         let appended = write::append(&self.connection, project, commit);
+        if appended.is_ok() {
+            self.known.note_ours();
+        }
         appended.map_err(|error| error.or_outcome(Outcome::Unknown))
     }
 

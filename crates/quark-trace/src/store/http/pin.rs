@@ -2,7 +2,8 @@
 //! accepted only with a proof that the log merely grew.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quark_trace_core::ids::ProjectId;
 use quark_trace_core::ledger::merkle::verify_consistency;
@@ -20,53 +21,132 @@ const FORK: &str = "E-FORK";
 /// The path of a consistency proof between two sizes.
 pub(super) type Consistency<'a> = &'a mut dyn FnMut(u64, u64) -> Result<Vec<Digest>>;
 
+/// So often what was told is held to a pin that others moved meanwhile. Each time it is nearer.
+const ATTEMPTS: u32 = 100;
+
 /// What was accepted of the logs of one server.
 #[derive(Debug)]
 pub(super) struct Known {
     server: String,
     pins: Option<Pins>,
-    /// Held while one checkpoint is asked for and looked at, so that no older answer comes after a
-    /// newer one.
+    /// Without a folder for pins.
     seen: Mutex<HashMap<ProjectId, Pin>>,
+    /// Whether the server has shown a checkpoint or a receipt.
+    ours: AtomicBool,
 }
 
 impl Known {
     pub fn new(server: &str, pins: Option<Pins>) -> Self {
-        Self { server: server.to_owned(), pins, seen: Mutex::default() }
+        let (seen, ours) = (Mutex::default(), AtomicBool::new(false));
+        Self { server: server.to_owned(), pins, seen, ours }
     }
 
-    /// Asks for the head of a log, and accepts it if it continues what was accepted before.
+    /// Takes note that the server is one of ours.
+    pub fn note_ours(&self) {
+        self.ours.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server has shown, now or to an earlier process, that it is one of ours.
+    pub fn is_ours(&self, project: &ProjectId) -> Result<bool> {
+        Ok(self.ours.load(Ordering::Relaxed) || self.last(project)?.is_some())
+    }
+
+    /// Asks for the head of a log, and accepts it if it continues what was accepted before. Nothing
+    /// is locked while the server is asked.
     pub fn accept(
         &self,
         project: &ProjectId,
         read: &mut dyn FnMut() -> Result<Option<Head>>,
         consistency: Consistency<'_>,
     ) -> Result<Option<Head>> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = format!("{} {}", self.server, project.percent_encoded());
-        let held = self.pins.as_ref().map(|pins| pins.hold(&name)).transpose()?;
-        let before = match &held {
-            Some(held) => held.read()?,
-            None => seen.get(project).cloned(),
-        };
-        let head = read()?;
-        let evidence = |told: &Told| -> Result<String> {
-            let text = told.evidence(&name, before.as_ref());
-            let Some(held) = &held else { return Ok("no folder for evidence is set".to_owned()) };
-            Ok(format!("both are kept in {}", held.write_evidence(&text)?.display()))
-        };
-        let next = match check(before.as_ref(), head.as_ref(), consistency) {
-            Ok(next) => next,
-            Err(Refused::Error(error)) => return Err(error),
-            Err(Refused::Fork(told)) => return Err(told.error(&name, &evidence(&told)?)),
-        };
-        if let Some(next) = next.filter(|next| before.as_ref() != Some(next)) {
-            if let Some(held) = &held {
-                held.write(&next)?;
+        let mut before = self.last(project)?;
+        let mut head = read()?;
+        for _ in 0..ATTEMPTS {
+            let next = check(before.as_ref(), head.as_ref(), consistency);
+            let Some(next) = self.judged(project, before.as_ref(), next)? else {
+                // Nothing is signed, as far as it was told. Others may have been told more.
+                match self.last(project)? {
+                    Some(pin) if before.is_none() => (before, head) = (Some(pin), read()?),
+                    _ => return Ok(head),
+                }
+                continue;
+            };
+            self.note_ours();
+            let Some(pin) = self.note(project, before.as_ref(), &next)? else {
+                return Ok(head);
+            };
+            let is_older = is_before(&next, &pin, consistency);
+            if self.judged(project, Some(&pin), is_older)? {
+                return Ok(head);
             }
-            seen.insert(project.clone(), next);
+            before = Some(pin);
         }
-        Ok(head)
+        let message = "others keep accepting checkpoints of this log; try again";
+        Err(Error::new(ErrorKind::Busy, OPERATION, message).on(self.name(project)))
+    }
+
+    fn name(&self, project: &ProjectId) -> String {
+        format!("{} {}", self.server, project.percent_encoded())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<ProjectId, Pin>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was accepted last.
+    fn last(&self, project: &ProjectId) -> Result<Option<Pin>> {
+        match &self.pins {
+            Some(pins) => pins.read(&self.name(project)),
+            None => Ok(self.seen().get(project).cloned()),
+        }
+    }
+
+    /// Accepts a checkpoint that continues `before`, if that is still the last; gives what others
+    /// accepted meanwhile otherwise.
+    fn note(&self, project: &ProjectId, before: Option<&Pin>, next: &Pin) -> Result<Option<Pin>> {
+        let moved = |last: Option<Pin>| last.filter(|last| Some(last) != before && last != next);
+        let Some(pins) = &self.pins else {
+            let mut seen = self.seen();
+            let others = moved(seen.get(project).cloned());
+            if others.is_none() {
+                seen.insert(project.clone(), next.clone());
+            }
+            return Ok(others);
+        };
+        if before == Some(next) {
+            return Ok(None);
+        }
+        let held = pins.hold(&self.name(project))?;
+        let last = held.read()?;
+        let others = moved(last.clone());
+        if others.is_none() && last.as_ref() != Some(next) {
+            held.write(next)?;
+        }
+        Ok(others)
+    }
+
+    /// The verdict on what was told, after both statements of a fork are written down.
+    fn judged<T>(
+        &self,
+        project: &ProjectId,
+        before: Option<&Pin>,
+        verdict: Result<T, Refused>,
+    ) -> Result<T> {
+        let told = match verdict {
+            Ok(accepted) => return Ok(accepted),
+            Err(Refused::Error(error)) => return Err(error),
+            Err(Refused::Fork(told)) => told,
+        };
+        let name = self.name(project);
+        let kept = match &self.pins {
+            None => "no folder for evidence is set".to_owned(),
+            Some(pins) => {
+                let text = told.evidence(&name, before);
+                let path = pins.hold(&name)?.write_evidence(&text)?;
+                format!("both are kept in {}", path.display())
+            }
+        };
+        Err(told.error(&name, &kept))
     }
 }
 
@@ -207,6 +287,31 @@ fn check_continued(before: &Pin, next: &Pin, consistency: Consistency<'_>) -> Re
         let what = format!("the server cannot prove that the log grew from {sizes}: {fault}");
         fork(what, Some(&next.note), path)
     })
+}
+
+/// Whether what was told is of the same history as a pin that was accepted meanwhile, and no newer
+/// than it. What is newer is not looked at further.
+fn is_before(told: &Pin, pin: &Pin, consistency: Consistency<'_>) -> Result<bool, Refused> {
+    let checkpoint = Checkpoint::open(&told.note, &pin.key).map_err(|fault| {
+        let what = format!("the checkpoint is not signed by the known key: {fault}");
+        fork(what, Some(&told.note), Vec::new())
+    })?;
+    if checkpoint.size > pin.checkpoint.size {
+        return Ok(false);
+    }
+    let told = Pin { checkpoint, ..told.clone() };
+    if told.checkpoint.size == pin.checkpoint.size {
+        return check_continued(pin, &told, consistency).map(|()| true);
+    }
+    // The roles are exchanged: the pin has to continue what was told.
+    match check_continued(&told, pin, consistency) {
+        Ok(()) => Ok(true),
+        Err(Refused::Fork(fork)) => {
+            let note = Some(told.note);
+            Err(Refused::Fork(Box::new(Told { note, ..*fork })))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The checkpoint that a note holds, unchecked, for messages.

@@ -24,10 +24,13 @@ pub(super) fn append(
     commit: &Commit<'_>,
 ) -> Result<Appended> {
     match commit.entries {
-        [] => Ok(Appended {
-            size: size(connection, project)?.unwrap_or_default(),
-            ..Appended::default()
-        }),
+        [] => {
+            let actual = size(connection, project)?.unwrap_or_default();
+            match commit.expected.filter(|expected| *expected != actual) {
+                Some(expected) => Err(moved(expected, actual)),
+                None => Ok(Appended { size: actual, ..Appended::default() }),
+            }
+        }
         [one] if one.kind == Kind::Sheet => sheet(connection, project, commit, one),
         [one] if one.kind == Kind::Schema => schema(connection, project, commit, one),
         entries if entries.iter().all(|entry| entry.kind == Kind::Record) => {
@@ -46,7 +49,7 @@ fn refused(message: impl Into<String>) -> Error {
 }
 
 /// What the server said, which does not fit what was sent: whether it wrote is unknown.
-fn unfit(what: impl std::fmt::Display) -> Error {
+pub(super) fn unfit(what: impl std::fmt::Display) -> Error {
     fault::malformed(APPEND, what).with_outcome(Outcome::Unknown)
 }
 

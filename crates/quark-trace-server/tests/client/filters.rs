@@ -2,32 +2,27 @@
 //! server by the store that clients have.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use quark_trace::Result;
 use quark_trace::TraceLog;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::query::Query;
-use quark_trace::keys::Keyring;
-use quark_trace::store::http::HttpOptions;
 use quark_trace::store::{
-    Appended, Beside, Commit, Head, HttpStore, Password, Plan, Row, SqliteStore, Store, StoreInfo,
-    conformance,
+    Appended, Beside, Commit, Head, HttpStore, Plan, Row, Store, StoreInfo, conformance,
 };
-use quark_trace_server::registry::{Actor, KeyRequest, Role};
-use quark_trace_server::{App, Limits, Server, Settings};
-use uuid::Uuid;
+use quark_trace_server::registry::Role;
+
+use super::running::Running;
 
 /// What is written goes to the server's own store, because clients could not send old or broken
 /// lines; what is read comes over HTTP.
 #[derive(Debug)]
-struct Through {
+pub struct Through {
     here: Arc<dyn Store>,
     there: HttpStore,
-    app: Arc<App>,
+    running: Arc<Running>,
     claimed: Mutex<HashSet<ProjectId>>,
 }
 
@@ -49,10 +44,11 @@ impl Store for Through {
     }
 
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
+        let appended = self.here.append(project, commit)?;
         if self.claimed.lock().unwrap().insert(project.clone()) {
-            self.app.registry.claim_project(&Actor::command_line(), project, "A")?;
+            self.running.claim(project);
         }
-        self.here.append(project, commit)
+        Ok(appended)
     }
 
     fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
@@ -73,64 +69,15 @@ impl Store for Through {
     }
 }
 
-/// A server on this machine, until it is dropped.
-struct Running {
-    through: Arc<Through>,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-    folder: PathBuf,
-}
-
-impl Running {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("quark-filters-{}", Uuid::new_v4()));
-        std::fs::create_dir(&folder).unwrap();
-        let keys = Keyring::load_or_create(&folder.join("keys")).unwrap();
-        let store = SqliteStore::new(folder.join("server.db")).unwrap().with_keys(keys);
-        let here: Arc<dyn Store> = Arc::new(store);
-        let limits = Limits { key_rate: 0, ..Limits::default() };
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = Settings { listen, limits, ..Settings::default() };
-        let server = Server::bind(Arc::clone(&here), settings, [7; 32]).unwrap();
-        let (app, address) = (Arc::clone(server.app()), server.address().unwrap());
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-            let ends = async {
-                let _ = stopped.await;
-            };
-            runtime.block_on(server.run(ends)).unwrap();
-        });
-        let by = Actor::command_line();
-        app.registry.add_institution(&by, "A", "").unwrap();
-        let wanted = KeyRequest {
-            role: Role::Admin,
-            institution_id: Some("A".to_owned()),
-            node_id: None,
-            name: String::new(),
-            expires_us: None,
-        };
-        let key = app.registry.issue_key(&by, &wanted).unwrap().key;
-        let api_key = Some(Password::new(key.reveal()));
-        let options = HttpOptions { api_key, ..HttpOptions::default() };
-        let there = HttpStore::new(&format!("http://{address}"), options).unwrap();
-        let through = Arc::new(Through { here, there, app, claimed: Mutex::default() });
-        Self { through, stop: Some(stop), thread: Some(thread), folder }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let ended = self.thread.take().map(std::thread::JoinHandle::join);
-        let _ = std::fs::remove_dir_all(&self.folder);
-        assert!(ended.is_none_or(|ended| ended.is_ok()), "the server failed");
-    }
+pub fn through(running: &Arc<Running>) -> Arc<Through> {
+    let there = running.store(Role::Admin);
+    let (here, running) = (Arc::clone(&running.here), Arc::clone(running));
+    Arc::new(Through { here, there, running, claimed: Mutex::default() })
 }
 
 fn agree(filters: u32) {
-    let running = Running::new();
-    let through = Arc::clone(&running.through);
+    let running = Arc::new(Running::new());
+    let through = through(&running);
     conformance::run_filters(
         &|| {
             let through = Arc::clone(&through);
@@ -153,8 +100,8 @@ fn ten_thousand_filters_agree() {
 
 #[test]
 fn pages_by_cursor_join_to_what_the_library_finds() {
-    let running = Running::new();
-    let through = Arc::clone(&running.through) as Arc<dyn Store>;
+    let running = Arc::new(Running::new());
+    let through = through(&running) as Arc<dyn Store>;
     let project: ProjectId = "pages".parse().unwrap();
     let log = TraceLog::new(through, project.clone());
     for number in 0..40 {
@@ -163,7 +110,7 @@ fn pages_by_cursor_join_to_what_the_library_finds() {
             .with("loss", 1.0 / f64::from(number + 1));
         log.log(if number % 3 == 0 { "evaluation" } else { "client_round" }, &payload).unwrap();
     }
-    let here = TraceLog::new(Arc::clone(&running.through.here), project);
+    let here = TraceLog::new(Arc::clone(&running.here), project);
     for text in [
         "stage = 'client_round' AND payload.loss < 0.2",
         "payload.round IN (1, 2, 7) ORDER BY payload.loss",
