@@ -26,6 +26,8 @@ const CALM: Duration = Duration::from_millis(50);
 /// Entries of which columns are derived in one transaction: beside appends, and when all are.
 const A_FEW: i64 = 128;
 const AT_ONCE: i64 = 8192;
+/// How long the lock is free between two such transactions. Other processes look every 2 ms at least.
+const TURN: Duration = Duration::from_millis(3);
 /// How long whoever seals, flushes or closes derives; the rest is left to the next.
 const LONGEST: Duration = Duration::from_secs(2);
 /// A write-ahead log of more pages is moved into the database.
@@ -119,6 +121,28 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Derives all that is missing by now, in turn with those who append.
+    pub fn derive(&self, project: &ProjectId) -> Result<(), Fault> {
+        let (log_id, mut mover, mut goal) = (columns::log_id(project), None, None);
+        loop {
+            let mut writer = self.writer();
+            let connection = writer.connection(&self.place)?;
+            let left = index::catch_up(connection, log_id, AT_ONCE)?;
+            let (size, indexed) = index::progress(connection, log_id)?;
+            self.disk.note_written();
+            if left.is_none() {
+                writer.underived.remove(project);
+            }
+            drop(writer);
+            // Tried again after the next ones.
+            let _ = self.move_if_long(&mut mover);
+            if left.is_none() || indexed >= *goal.get_or_insert(size) {
+                return Ok(());
+            }
+            std::thread::sleep(TURN);
+        }
     }
 
     /// Derives a little at a time, until somebody appends, here or elsewhere; whether all is done.
