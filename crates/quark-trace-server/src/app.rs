@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::access::audit::Audit;
 use crate::access::rate::Rates;
 use crate::access::session::Sessions;
+use crate::indexing::Indexing;
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
@@ -49,6 +50,8 @@ pub struct App {
     pub writer: Writer,
     /// Who follows projects.
     pub live: Live,
+    /// What was appended and is to be taken up for queries.
+    pub indexing: Indexing,
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
@@ -74,6 +77,7 @@ impl App {
             audit: Audit::default(),
             writer: Writer::start(shards, settings.limits.waiting),
             live: Live::new(settings.limits.streams),
+            indexing: Indexing::default(),
             logs: Mutex::default(),
             trees: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),

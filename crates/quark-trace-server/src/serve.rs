@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub mod connections;
 
 use crate::app::App;
+use crate::indexing;
 use crate::routes;
 use crate::settings::{Settings, Tls};
 use connections::Capped;
@@ -73,6 +74,7 @@ impl Server {
         let handle = Handle::new();
         let ending = tokio::spawn(end(Arc::clone(&app), handle.clone(), stop));
         let ticking = tokio::spawn(tick(Arc::clone(&app)));
+        let indexing = tokio::spawn(indexing::run(Arc::clone(&app)));
         let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
         let wrap = |error: io::Error| Error::io("answer requests", "the network", error);
         let mut server = axum_server::from_tcp(listener).map_err(wrap)?.handle(handle);
@@ -91,6 +93,7 @@ impl Server {
         };
         ending.abort();
         ticking.abort();
+        indexing.abort();
         let closed = tokio::task::spawn_blocking(move || close(&app)).await;
         served.map_err(wrap)?;
         closed.unwrap_or_else(|_| {
