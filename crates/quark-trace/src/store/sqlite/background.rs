@@ -26,7 +26,10 @@ const CALM: Duration = Duration::from_millis(50);
 /// Entries of which columns are derived in one transaction: beside appends, and when all are.
 const A_FEW: i64 = 128;
 const AT_ONCE: i64 = 8192;
-/// How long the lock is free between two such transactions. Other processes look every 2 ms at least.
+/// The same when all are and others may write: at first, and when nobody does.
+const FIRST: i64 = 2048;
+const MOST: i64 = 65_536;
+/// How long the lock is free between two such transactions; whoever waits looks every 2 ms.
 const TURN: Duration = Duration::from_millis(3);
 /// How long whoever seals, flushes or closes derives; the rest is left to the next.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -61,6 +64,17 @@ impl SqliteStore {
         // The thread panics in no path of its own; a panic there would have no one to tell.
         let _ = thread.join();
         *self.shared.work() = Work::default();
+    }
+
+    /// Lets go of connections; what is written is flushed first.
+    pub(super) fn let_go(&self) -> Result<(), Fault> {
+        self.stop_thread();
+        let shared = &self.shared;
+        let flushed = shared.flush_buffered().and_then(|()| shared.disk.flush(&shared.place.path));
+        shared.disk.close();
+        shared.place.close();
+        shared.writer().close();
+        flushed
     }
 }
 
@@ -123,13 +137,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Derives all that is missing by now, in turn with those who append.
+    /// Derives all that is missing by now. While nobody else writes more is derived at once, since
+    /// most numbers change a page of their own; whoever does comes in between.
     pub fn derive(&self, project: &ProjectId) -> Result<(), Fault> {
-        let (log_id, mut mover, mut goal) = (columns::log_id(project), None, None);
+        let (log_id, mut mover) = (columns::log_id(project), None);
+        let (mut limit, mut goal, mut before) = (FIRST, None, None);
         loop {
             let mut writer = self.writer();
             let connection = writer.connection(&self.place)?;
-            let left = index::catch_up(connection, log_id, AT_ONCE)?;
+            let left = index::catch_up(connection, log_id, limit)?;
             let (size, indexed) = index::progress(connection, log_id)?;
             self.disk.note_written();
             if left.is_none() {
@@ -141,6 +157,8 @@ impl Shared {
             if left.is_none() || indexed >= *goal.get_or_insert(size) {
                 return Ok(());
             }
+            limit = if before == Some(size) { (limit * 2).min(MOST) } else { FIRST };
+            before = Some(size);
             std::thread::sleep(TURN);
         }
     }

@@ -15,7 +15,7 @@ use super::ids::each_key;
 use super::statements as sql;
 
 /// Numbers that are in memory before they are written.
-const NUMBERS_AT_ONCE: usize = 128 * 1024;
+const NUMBERS_AT_ONCE: usize = 256 * 1024;
 /// Entries whose ids are read in one transaction, at most.
 const IDS_AT_ONCE: u64 = 4096;
 

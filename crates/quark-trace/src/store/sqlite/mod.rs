@@ -217,17 +217,6 @@ impl SqliteStore {
     fn of_write(&self, operation: &'static str, fault: Fault) -> Error {
         fault.of_write(operation, &self.shared.place.url)
     }
-
-    /// Lets go of connections; what is written is flushed first.
-    fn let_go(&self) -> Result<(), Fault> {
-        self.stop_thread();
-        let shared = &self.shared;
-        let flushed = shared.flush_buffered().and_then(|()| shared.disk.flush(&shared.place.path));
-        shared.disk.close();
-        shared.place.close();
-        shared.writer().close();
-        flushed
-    }
 }
 
 impl Store for SqliteStore {
