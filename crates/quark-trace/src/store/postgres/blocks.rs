@@ -99,19 +99,20 @@ pub(super) fn catch_up(
 
 fn take_up(connection: &mut Connection, log_id: i64, from: i64, to: i64) -> Result<(), Fault> {
     let (mut blocks, mut count, mut end) = (Blocks::new(), 0, to);
-    let _ = Page::new(from, to - from).read(connection, sql::PAGE, log_id, |entry, object| {
-        let index: i64 = value(entry, 0)?;
-        if index >= to {
-            return Ok(ControlFlow::Break(()));
-        }
-        if count > NUMBERS && index % WIDTH as i64 == 0 {
-            end = index;
-            return Ok(ControlFlow::Break(()));
-        }
-        let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
-        count += add(&mut blocks, index, value(entry, 1)?, bytes);
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let _ =
+        Page::new((from, to), ENTRIES).read(connection, sql::PAGE, log_id, |entry, object| {
+            let index: i64 = value(entry, 0)?;
+            if index >= to {
+                return Ok(ControlFlow::Break(()));
+            }
+            if count > NUMBERS && index % WIDTH as i64 == 0 {
+                end = index;
+                return Ok(ControlFlow::Break(()));
+            }
+            let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
+            count += add(&mut blocks, index, value(entry, 1)?, bytes);
+            Ok(ControlFlow::Continue(()))
+        })?;
     let (mut places, mut paths) = (Vec::new(), Vec::new());
     let (mut least, mut most, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for ((n, path), block) in blocks {

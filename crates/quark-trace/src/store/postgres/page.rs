@@ -25,19 +25,22 @@ pub(super) struct Page {
     /// The first entry that was not read.
     pub next: i64,
     limit: i64,
+    until: i64,
     /// Whether there was nothing behind it.
     pub is_last: bool,
 }
 
 impl Page {
-    /// The page that begins with this entry and has no more than so many.
-    pub fn new(from: i64, limit: i64) -> Self {
-        Self { next: from, limit, is_last: false }
+    /// The first of the pages from one entry to another, with so many at most. Where entries are
+    /// missing it may have some behind the other.
+    pub fn new((from, until): (i64, i64), limit: i64) -> Self {
+        let limit = until.saturating_sub(from).clamp(1, limit);
+        Self { next: from, limit, until, is_last: from >= until }
     }
 
     /// The first of all pages from this entry on.
-    pub fn first(from: u64) -> Self {
-        Self::new(i64::try_from(from).unwrap_or(i64::MAX), FIRST)
+    pub fn first(from: i64) -> Self {
+        Self::new((from, i64::MAX), FIRST)
     }
 
     /// Passes the rows of this page, and of their objects, to `each`, until it breaks off. `text` has
@@ -54,11 +57,14 @@ impl Page {
             [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
         // Not their objects, which may be large, and are read one by one.
         let entries = connection.rows(text, &values).map_err(before)?;
-        self.is_last = (entries.len() as i64) < limit;
-        self.limit = (limit * 2).min(LARGEST);
-        let Some(last) = entries.last() else { return Ok(ControlFlow::Continue(())) };
+        let Some(last) = entries.last() else {
+            self.is_last = true;
+            return Ok(ControlFlow::Continue(()));
+        };
         let last: i64 = value(last, 0)?;
         self.next = last.saturating_add(1);
+        self.is_last = (entries.len() as i64) < limit || self.next >= self.until;
+        self.limit = self.until.saturating_sub(self.next).clamp(1, (limit * 2).min(LARGEST));
         let values: [Value<'_>; 3] =
             [(&log_id, Type::INT8), (&from, Type::INT8), (&last, Type::INT8)];
         let mut objects = connection.stream(sql::OBJECTS, &values).map_err(before)?;

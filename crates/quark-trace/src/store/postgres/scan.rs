@@ -86,23 +86,15 @@ fn scan_part(
         return each_of(connection, log_id, &spans, &mut each);
     }
     let from = i64::try_from(plan.from).unwrap_or(i64::MAX);
-    let mut page = Page::first(plan.from);
-    if let Some(until) = plan.until {
-        let wanted = i64::try_from(until.saturating_sub(plan.from)).unwrap_or(page::LARGEST);
-        page = Page::new(from, wanted.clamp(1, page::LARGEST));
-    }
     match plan.select {
         Select::Sheets => each_joined(connection, sql::SHEETS_PAGE, log_id, from, &mut each),
         Select::Schemas => each_joined(connection, sql::SCHEMAS_PAGE, log_id, from, &mut each),
         Select::All | Select::Records | Select::Entries => {
-            let mut flow = ControlFlow::Continue(());
-            while flow.is_continue() && !page.is_last {
-                flow = page.read(connection, sql::PAGE, log_id, |entry, object| {
-                    let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
-                    Ok(each(value(entry, 0)?, value(entry, 1)?, bytes))
-                })?;
-            }
-            Ok(())
+            // Who knows where it ends wants all of it.
+            let until = plan.until.and_then(|until| i64::try_from(until).ok());
+            let page = until.map(|until| Page::new((from, until), page::LARGEST));
+            let page = page.unwrap_or_else(|| Page::first(from));
+            each_page(connection, log_id, page, &mut each).map(drop)
         }
     }
 }
@@ -173,29 +165,79 @@ fn each_joined(
     }
 }
 
-/// Passes the entries of these spans to `each`, until it breaks off.
+/// Passes entries page by page to `each`, until it breaks off.
+fn each_page(
+    connection: &mut Connection,
+    log_id: i64,
+    mut page: Page,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Fault> {
+    while !page.is_last {
+        let flow = page.read(connection, sql::PAGE, log_id, |entry, object| {
+            let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
+            Ok(each(value(entry, 0)?, value(entry, 1)?, bytes))
+        })?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Passes the entries of these spans to `each`, until it breaks off: long ones page by page, of the
+/// others each on its own.
 fn each_of(
     connection: &mut Connection,
     log_id: i64,
     spans: &Spans,
     each: Each<'_>,
 ) -> Result<(), Fault> {
-    let mut indexes = spans.iter().flatten().map(|index| index as i64);
-    let mut limit = page::FIRST;
-    loop {
-        let some: Vec<i64> = indexes.by_ref().take(limit as usize).collect();
-        if some.is_empty() {
+    let (mut some, mut limit) = (Vec::new(), page::FIRST);
+    for span in spans.iter() {
+        let span = (span.start as i64, span.end as i64);
+        if span.1 - span.0 < page::FIRST {
+            some.extend(span.0..span.1);
+            if (some.len() as i64) < limit {
+                continue;
+            }
+            limit = (limit * 2).min(page::LARGEST);
+        }
+        if each_some(connection, log_id, &mut some, each)?.is_break() {
             return Ok(());
         }
-        let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&some, Type::INT8_ARRAY)];
-        let mut rows = connection.stream(sql::SOME, &values).map_err(before)?;
-        while let Some(row) = rows.next().map_err(before)? {
-            if each(value(&row, 0)?, value(&row, 1)?, value(&row, 2)?).is_break() {
+        if span.1 - span.0 >= page::FIRST {
+            // Where entries are missing a page has some behind the span.
+            let mut within = |index, line: &[u8], object: Option<&[u8]>| {
+                if index < span.1 { each(index, line, object) } else { ControlFlow::Continue(()) }
+            };
+            let page = Page::new(span, page::FIRST);
+            if each_page(connection, log_id, page, &mut within)?.is_break() {
                 return Ok(());
             }
         }
-        limit = (limit * 2).min(page::LARGEST);
     }
+    each_some(connection, log_id, &mut some, each).map(drop)
+}
+
+/// Passes these entries to `each`, until it breaks off, and leaves none of them.
+fn each_some(
+    connection: &mut Connection,
+    log_id: i64,
+    some: &mut Vec<i64>,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Fault> {
+    let some = std::mem::take(some);
+    if some.is_empty() {
+        return Ok(ControlFlow::Continue(()));
+    }
+    let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&some, Type::INT8_ARRAY)];
+    let mut rows = connection.stream(sql::SOME, &values).map_err(before)?;
+    while let Some(row) = rows.next().map_err(before)? {
+        if each(value(&row, 0)?, value(&row, 1)?, value(&row, 2)?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn scan_all(

@@ -29,6 +29,8 @@ const AT_ONCE: i64 = 8192;
 /// The same when all are and others may write: at first, and when nobody does.
 const FIRST: i64 = 2048;
 const MOST: i64 = 65_536;
+/// Less is derived at once when it took longer: others may have begun to wait.
+const LONG_TURN: Duration = Duration::from_millis(250);
 /// How long the lock is free between two such transactions; whoever waits looks every 2 ms.
 const TURN: Duration = Duration::from_millis(3);
 /// How long whoever seals, flushes or closes derives; the rest is left to the next.
@@ -145,7 +147,9 @@ impl Shared {
         loop {
             let mut writer = self.writer();
             let connection = writer.connection(&self.place)?;
+            let begun = Instant::now();
             let left = index::catch_up(connection, log_id, limit)?;
+            let took = begun.elapsed();
             let (size, indexed) = index::progress(connection, log_id)?;
             self.disk.note_written();
             if left.is_none() {
@@ -157,8 +161,11 @@ impl Shared {
             if left.is_none() || indexed >= *goal.get_or_insert(size) {
                 return Ok(());
             }
-            limit = if before == Some(size) { (limit * 2).min(MOST) } else { FIRST };
-            before = Some(size);
+            limit = match before.replace(size) {
+                Some(before) if before != size => FIRST,
+                _ if took < LONG_TURN => (limit * 2).min(MOST),
+                _ => (limit / 2).max(FIRST),
+            };
             std::thread::sleep(TURN);
         }
     }
