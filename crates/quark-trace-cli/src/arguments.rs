@@ -194,6 +194,15 @@ pub enum Verb {
         /// The projects; all of them unless given
         projects: Vec<String>,
     },
+    /// Take up what the indexes of a database do not hold yet, so that queries read less
+    #[command(after_help = "Examples:\n  quark-trace index sqlite:trace.db\n  \
+        quark-trace index postgres://quark@db.example.org/traces my-project-001")]
+    Index {
+        /// The store
+        store: String,
+        /// The projects; all of them unless given
+        projects: Vec<String>,
+    },
     /// Show the last records
     Tail {
         #[command(flatten)]

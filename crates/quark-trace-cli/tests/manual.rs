@@ -4,7 +4,7 @@ use session::Session;
 
 mod session;
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "init",
     "check",
     "open",
@@ -19,6 +19,7 @@ const VERBS: [&str; 19] = [
     "prove",
     "seal",
     "copy",
+    "index",
     "tail",
     "projects",
     "spool",

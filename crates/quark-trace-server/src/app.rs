@@ -16,6 +16,7 @@ use crate::access::last_used::LastUsed;
 use crate::access::rate::Rates;
 use crate::access::session::Sessions;
 use crate::access::share::{Holder, Places};
+use crate::indexing::Indexing;
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::registry::Registry;
@@ -58,6 +59,8 @@ pub struct App {
     pub long_answers: Places,
     /// Which logs cannot be signed.
     pub seals: Seals,
+    /// What was appended and is to be taken up for queries.
+    pub indexing: Indexing,
     /// What the operator decided.
     pub settings: Settings,
     logs: Mutex<HashMap<ProjectId, TraceLog>>,
@@ -86,6 +89,7 @@ impl App {
             live: Live::new(settings.limits.streams),
             long_answers: Places::new(settings.limits.long_answers),
             seals: Seals::default(),
+            indexing: Indexing::default(),
             logs: Mutex::default(),
             trees: Mutex::default(),
             readers: Places::new(READERS),

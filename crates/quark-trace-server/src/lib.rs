@@ -12,6 +12,7 @@
 //! | `demo/` | a federation to look at |
 //! | `writer`, `live` | threads that write; those who follow projects |
 //! | `seals` | which logs cannot be signed |
+//! | `indexing` | what was appended, taken up for queries |
 //! | `problem` | errors as clients get them |
 //!
 //! Everything is kept in one store. Several servers may share it, if it is PostgreSQL.
@@ -19,6 +20,7 @@
 pub mod access;
 mod app;
 pub mod demo;
+mod indexing;
 mod live;
 pub mod pages;
 mod problem;

@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub mod connections;
 
 use crate::app::App;
+use crate::indexing;
 use crate::routes;
 use crate::seals;
 use crate::settings::{Settings, Tls};
@@ -77,6 +78,7 @@ impl Server {
         let ticking = tokio::spawn(tick(Arc::clone(&app)));
         let signing = Arc::clone(&app);
         let signing = tokio::task::spawn_blocking(move || seals::sign_what_is_left(&signing));
+        let indexing = tokio::spawn(indexing::run(Arc::clone(&app)));
         let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
         let wrap = |error: io::Error| Error::io("answer requests", "the network", error);
         let mut server = axum_server::from_tcp(listener).map_err(wrap)?.handle(handle);
@@ -98,6 +100,7 @@ impl Server {
         app.end();
         // A failure of it is in the log.
         let _ = signing.await;
+        indexing.abort();
         let closed = tokio::task::spawn_blocking(move || close(&app)).await;
         served.map_err(wrap)?;
         closed.unwrap_or_else(|_| {

@@ -23,7 +23,7 @@ use quark_trace::{Record, TraceLog};
 
 type Workload = fn(u64, &Path) -> Duration;
 
-const WORKLOADS: [(&str, Workload); 14] = [
+const WORKLOADS: [(&str, Workload); 15] = [
     ("append_os", |count, folder| append(count, folder, Durability::Os, 1)),
     ("append_os_checked", append_checked),
     ("append_buffered", |count, folder| append(count, folder, Durability::Buffered, 1)),
@@ -36,6 +36,7 @@ const WORKLOADS: [(&str, Workload); 14] = [
     ("proof_made", proof_made),
     ("proof_checked", proof_checked),
     ("prepare", prepare),
+    ("index", index),
     ("select", |count, folder| search(folder, "stage = 'aggregation_round'", count / 160)),
     ("filter", |count, folder| search(folder, "payload.num_examples < 1006", few(count))),
     ("summary", |count, folder| summarise(count, folder, false)),
@@ -92,12 +93,17 @@ fn prepare(count: u64, folder: &Path) -> Duration {
         log.append_all(&records).expect("the batch is written");
     }
     log.store().close().expect("the log can be closed");
-    #[cfg(feature = "postgres")]
-    if let Ok(url) = std::env::var("QUARK_TRACE_BENCH_POSTGRES") {
-        let store = quark_trace::store::PostgresStore::new(&url).expect("a URL");
-        store.index(log.project()).expect("the numbers can be taken up");
-    }
-    Duration::ZERO
+    index(count, folder)
+}
+
+/// Takes up what the indexes of a log do not hold yet.
+fn index(_: u64, folder: &Path) -> Duration {
+    let log = bench_log(folder);
+    let started = Instant::now();
+    log.store().index(log.project()).expect("the log can be indexed");
+    let elapsed = started.elapsed();
+    log.store().close().expect("the log can be closed");
+    elapsed
 }
 
 /// Reads the records that a filter of a log selects.

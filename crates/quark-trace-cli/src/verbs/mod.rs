@@ -10,6 +10,7 @@ mod amend;
 mod check;
 mod copy;
 mod history;
+mod index;
 mod init;
 mod log;
 mod manual;
@@ -61,6 +62,7 @@ pub fn run(verb: Verb, output: &Output) -> Result<u8, Failure> {
         Verb::Prove { words, out } => prove::run(&words, out.as_deref(), output),
         Verb::Seal { target, new_epoch } => seal::run(&target.words, new_epoch.as_deref(), output),
         Verb::Copy { from, to, projects } => copy::run(&from, &to, &projects, output),
+        Verb::Index { store, projects } => index::run(&store, &projects, output),
         Verb::Tail { target, follow, lines } => tail::run(&target.words, follow, lines, output),
         Verb::Spool { send, server, wait } => {
             spool::run(send, server.as_deref(), Duration::from_secs(wait), output)

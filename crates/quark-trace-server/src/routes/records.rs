@@ -116,6 +116,8 @@ pub async fn append(
 /// Hands the records over and tells those who follow the project.
 pub async fn append_job(app: &App, job: Job) -> Result<Done, Problem> {
     let project = job.log.project().clone();
+    // Before it is known: they may be written after the client has gone away.
+    app.indexing.note(&project);
     let done = app.writer.append(job).await?;
     let fresh = done.records.iter().filter(|written| !written.existing).count();
     metrics::counter!("quark_trace_records_total").increment(fresh as u64);

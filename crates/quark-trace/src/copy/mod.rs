@@ -6,7 +6,7 @@
 //! 2. it is read again, and the root behind every batch is noted ([`Survey`]);
 //! 3. it is read once more and handed over batch by batch, each only when it leads to the root
 //!    that was noted;
-//! 4. the target is read back and verified, and only then sealed.
+//! 4. the target is read back and verified, and only then sealed and indexed.
 
 use std::ops::ControlFlow;
 
@@ -59,6 +59,7 @@ pub fn copy(
     hand_over(from, to, project, &survey, progress)?;
     check_target(to, project, &survey)?;
     let mut head = to.seal(project)?.unwrap_or_default();
+    to.index(project)?;
     // Behind the seal, since a checkpoint covers nothing that is not durable.
     if let Some((_, beside)) = survey.vouching.filter(|_| !to.info().signs) {
         to.vouch(project, &beside)?;

@@ -129,6 +129,18 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Takes up all of a project that the indexes for queries do not hold yet. Queries answer the
+    /// same before and after, and read less after. Stores do so by themselves while nobody appends
+    /// and, for a short time, on [`Store::seal`], [`Store::flush`] and [`Store::close`]; this is for
+    /// logs that grew by more at once.
+    ///
+    /// Others read and append meanwhile; what is appended after the call began is left to the next.
+    /// A project that is not there, and a store without such indexes, leave nothing to do. Where
+    /// there are some, a store that was opened for reading only refuses with `ReadOnly`.
+    fn index(&self, _project: &ProjectId) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes everything that was appended here durable and signs checkpoints over it.
     fn flush(&self) -> Result<()> {
         Ok(())

@@ -5,6 +5,7 @@ mod conformance;
 mod failures;
 mod filters;
 mod folder;
+mod indexing;
 mod older;
 mod schema;
 mod tampering;

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use quark_trace_core::ledger::Kind;
 use quark_trace_core::query::{Asked, Filter, Matcher};
 
-use super::{Place, append, new_record, project, scan};
-use crate::store::{NewEntry, Plan, Row, Select};
+use super::{Place, all, append, checked_range, new_record, project, scan};
+use crate::store::{NewEntry, Plan, Row, Select, Store};
 
 /// Payloads of every kind that is stored: of each type, at the borders of types, written in ways that
 /// differ and mean the same.
@@ -74,7 +74,45 @@ const TIMES: [&str; 4] = [
 ];
 
 pub(super) fn selected(place: &Place) {
-    let (store, project) = (place(), project());
+    let store = place();
+    fill(store.as_ref());
+    let unreadable =
+        [new_record(b"no record at all"), new_record(b"{\"stage\": \"client_round\"}")];
+    append(store.as_ref(), &project(), &unreadable).unwrap();
+    let records = scan(store.as_ref(), &project(), 0, Select::Records);
+    assert_eq!(records.len(), 2 * PAYLOADS.len() + 2);
+    ask(store.as_ref());
+}
+
+/// Enough entries for several rows of an index that has many in each.
+const FILLED: usize = 14;
+
+pub(super) fn indexed(place: &Place) {
+    let (store, other) = (place(), place());
+    store.index(&project()).expect("there is nothing to do");
+    assert_eq!(store.head(&project()).unwrap(), None, "a project came of nothing");
+    for _ in 0..FILLED {
+        fill(store.as_ref());
+    }
+    let before = all(store.as_ref(), &project());
+    for handle in [&store, &other, &store] {
+        handle.index(&project()).expect("the log can be indexed");
+        ask(store.as_ref());
+        ask(other.as_ref());
+    }
+    assert_eq!(all(other.as_ref(), &project()), before, "the log is another");
+    // What comes behind is found, too, and what is taken up of it by other handles.
+    fill(other.as_ref());
+    ask(store.as_ref());
+    store.index(&project()).expect("the log can be indexed");
+    fill(store.as_ref());
+    ask(other.as_ref());
+    checked_range(store.as_ref(), &project());
+}
+
+/// Appends records of all kinds, and sheets between them.
+fn fill(store: &dyn Store) {
+    let project = project();
     for (at, payload) in PAYLOADS.iter().enumerate() {
         let (stage, time) = (STAGES[at % 4], TIMES[at / 4 % 4]);
         let line = format!(
@@ -86,13 +124,14 @@ pub(super) fn selected(place: &Place) {
         let sheet = format!("sheet {at}");
         let sheet = NewEntry::new(Kind::Sheet, sheet.as_bytes());
         let entries = [new_record(line.as_bytes()), sheet, new_record(dense.as_bytes())];
-        append(store.as_ref(), &project, &entries).unwrap();
+        append(store, &project, &entries).unwrap();
     }
-    let unreadable =
-        [new_record(b"no record at all"), new_record(b"{\"stage\": \"client_round\"}")];
-    append(store.as_ref(), &project, &unreadable).unwrap();
-    let records = scan(store.as_ref(), &project, 0, Select::Records);
-    assert_eq!(records.len(), 2 * PAYLOADS.len() + 2);
+}
+
+/// Asks every filter, in all of the log and in parts of it.
+fn ask(store: &dyn Store) {
+    let project = project();
+    let records = scan(store, &project, 0, Select::Records);
     for text in FILTERS {
         let filter = Filter::parse(text).unwrap();
         let mut matcher = Matcher::new(&filter, 0).unwrap();

@@ -115,6 +115,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a scan ends where its plan does", scans::bounds),
     ("entries are read without their objects", scans::lines),
     ("a scan passes what its filter selects", filters::selected),
+    ("indexing changes no answer", filters::indexed),
     ("generated filters select what they do anywhere", |place| agreement::run(place, 400)),
     ("a sink breaks off", scans::break_off),
     ("a sink may call the store", scans::nested),

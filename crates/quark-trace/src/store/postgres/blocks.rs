@@ -6,15 +6,16 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::Type;
 
 use super::connection::{Connection, Value};
 use super::edge::WIDTH;
 use super::fault::{Fault, Moment};
 use super::numbers::of_entry;
+use super::page::Page;
 use super::row::value;
 use super::{ids, statements as sql};
 
@@ -72,18 +73,20 @@ pub(super) fn order(one: f64, other: f64) -> Ordering {
     one.partial_cmp(&other).unwrap_or_else(|| one.is_nan().cmp(&other.is_nan()))
 }
 
-/// Takes up what is not in the table yet, as far as blocks are full, for as long as is given. Others
-/// may do so at the same time.
+/// Takes up what is in the log by now and not in the table yet, as far as blocks are full, for as long
+/// as is given. Others may do so at the same time.
 pub(super) fn catch_up(
     connection: &mut Connection,
     log_id: i64,
     longest: Option<Duration>,
 ) -> Result<(), Fault> {
-    let begun = Instant::now();
+    let (begun, mut goal) = (Instant::now(), None);
     loop {
         let rows = connection.rows(sql::INDEXED, &[(&log_id, Type::INT8)]).map_err(before)?;
         let Some(row) = rows.first() else { return Ok(()) };
         let (from, size): (i64, i64) = (value(row, 0)?, value(row, 1)?);
+        // Not what is appended meanwhile, which may come faster than it is taken up.
+        let size = *goal.get_or_insert(size);
         ids::catch_up(connection, log_id, size)?;
         let width = WIDTH as i64;
         let to = i64::min(from.saturating_add(ENTRIES), size) / width * width;
@@ -96,21 +99,20 @@ pub(super) fn catch_up(
 
 fn take_up(connection: &mut Connection, log_id: i64, from: i64, to: i64) -> Result<(), Fault> {
     let (mut blocks, mut count, mut end) = (Blocks::new(), 0, to);
-    let limit = to - from;
-    let values: [Value<'_>; 3] = [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
-    let mut rows = connection.stream(sql::PAGE, &values).map_err(before)?;
-    while let Some(row) = rows.next().map_err(before)? {
-        let index: i64 = value(&row, 0)?;
-        if index >= to {
-            break;
-        }
-        if count > NUMBERS && index % WIDTH as i64 == 0 {
-            end = index;
-            break;
-        }
-        count += add(&mut blocks, index, value(&row, 1)?, value(&row, 8)?);
-    }
-    drop(rows);
+    let _ =
+        Page::new((from, to), ENTRIES).read(connection, sql::PAGE, log_id, |entry, object| {
+            let index: i64 = value(entry, 0)?;
+            if index >= to {
+                return Ok(ControlFlow::Break(()));
+            }
+            if count > NUMBERS && index % WIDTH as i64 == 0 {
+                end = index;
+                return Ok(ControlFlow::Break(()));
+            }
+            let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
+            count += add(&mut blocks, index, value(entry, 1)?, bytes);
+            Ok(ControlFlow::Continue(()))
+        })?;
     let (mut places, mut paths) = (Vec::new(), Vec::new());
     let (mut least, mut most, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for ((n, path), block) in blocks {

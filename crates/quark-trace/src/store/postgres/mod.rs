@@ -13,6 +13,7 @@
 //! | `trust`, `seal` | what is believed of a log; checkpoints | open_log |
 //! | `numbers`, `blocks` | the index of numbers | open_log, candidates, check |
 //! | `filter`, `candidates` | what a filter asks of the columns; the entries that they find | scan |
+//! | `page` | entries with their objects | scan, blocks |
 //! | `head`, `scan`, `check`, `check_blocks`, `check_columns` | reading; comparing what is derived with the bytes | this file |
 //!
 //! What it relies on: transactions, row locks, and that a commit which was reported is durable. It
@@ -46,6 +47,7 @@ mod ids;
 mod migrations;
 mod numbers;
 mod open_log;
+mod page;
 mod pending;
 mod place;
 mod queue;
@@ -68,7 +70,7 @@ use row::value;
 const APPEND: &str = "append to the log";
 const READ: &str = "read the log";
 const SEAL: &str = "sign a checkpoint";
-const INDEX: &str = "index the numbers of the log";
+const INDEX: &str = "index the log";
 
 /// Keeps projects in a PostgreSQL database.
 ///
@@ -132,32 +134,17 @@ impl PostgresStore {
         statements::ALL
     }
 
-    /// Takes up into the indexes of ids and numbers whatever is not in them yet, but for the last
-    /// entries, of which 256 make a row. Sealing, flushing and closing do so for two seconds; this is
-    /// for logs that grew by more at once.
-    pub fn index(&self, project: &ProjectId) -> Result<()> {
-        self.check_writable()?;
-        let log_id = columns::log_id(project);
-        let done = self.place.writer().and_then(|mut connection| {
-            blocks::catch_up(&mut connection, log_id, None)?;
-            self.place.connections.give_back(connection);
-            Ok(())
-        });
-        done.map_err(|fault| fault.of_write(INDEX, self.place.connections.url()))
-    }
-
-    fn check_writable(&self) -> Result<()> {
+    fn check_writable(&self, operation: &'static str) -> Result<()> {
         if self.read_only {
             let message = "the store was opened for reading only";
-            return Err(
-                Error::new(ErrorKind::ReadOnly, APPEND, message).with_outcome(Outcome::NotWritten)
-            );
+            let refused = Error::new(ErrorKind::ReadOnly, operation, message);
+            return Err(refused.with_outcome(Outcome::NotWritten));
         }
         Ok(())
     }
 
     fn log(&self, project: &ProjectId) -> Result<Arc<OpenLog>> {
-        self.check_writable()?;
+        self.check_writable(APPEND)?;
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = logs.get(project) {
             return Ok(Arc::clone(log));
@@ -251,7 +238,7 @@ impl Store for PostgresStore {
     }
 
     fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {
-        self.check_writable()?;
+        self.check_writable(SEAL)?;
         if self.keys.is_some() {
             return Ok(());
         }
@@ -261,6 +248,21 @@ impl Store for PostgresStore {
             Ok(())
         });
         vouched.map_err(|fault| fault.of_write(SEAL, self.place.connections.url()))
+    }
+
+    /// But for the last entries, of which 256 make a row.
+    fn index(&self, project: &ProjectId) -> Result<()> {
+        self.check_writable(INDEX)?;
+        if self.beside(project)?.is_none() {
+            return Ok(());
+        }
+        let log_id = columns::log_id(project);
+        let done = self.place.writer().and_then(|mut connection| {
+            blocks::catch_up(&mut connection, log_id, None)?;
+            self.place.connections.give_back(connection);
+            Ok(())
+        });
+        done.map_err(|fault| fault.of_write(INDEX, self.place.connections.url()))
     }
 
     fn flush(&self) -> Result<()> {

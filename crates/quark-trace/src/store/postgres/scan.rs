@@ -13,15 +13,13 @@ use super::connection::{Connection, Value};
 use super::edge::digests;
 use super::fault::{Fault, Moment};
 use super::migrations::Schema;
+use super::page::{self, Page};
 use super::row::value;
 use super::{Place as Database, candidates, head, statements as sql};
 use crate::store::spans::Spans;
 use crate::store::{Place, Plan, Row, Select};
 
-/// Rows that are asked for at once: few at first, for those who break off soon.
-const FIRST_PAGE: i64 = 64;
-const LARGEST_PAGE: i64 = 2048;
-/// The same of entries alone: those of a tile at first.
+/// Entries alone that are asked for at once: those of a tile at first.
 const FIRST_LINES: i64 = 256;
 const MOST_LINES: i64 = 16_384;
 
@@ -68,13 +66,14 @@ fn scan_part(
     plan: &Plan<'_>,
     sink: Sink<'_>,
 ) -> Result<(), Fault> {
-    let mut each = |stored: &StoredEntry<'_>| {
-        if plan.ends_before(stored.index) {
+    let mut each = |index: i64, line: &[u8], object: Option<&[u8]>| {
+        let index = index as u64;
+        if plan.ends_before(index) {
             return ControlFlow::Break(());
         }
         let wanted = plan.select != Select::Records
-            || Entry::parse(stored.line).is_ok_and(|entry| entry.kind.is_record());
-        if wanted { sink(stored.row()) } else { ControlFlow::Continue(()) }
+            || Entry::parse(line).is_ok_and(|entry| entry.kind.is_record());
+        if wanted { sink(row_of(index, line, object)) } else { ControlFlow::Continue(()) }
     };
     let log_id = log_id(project);
     if let Some(filter) = plan.filter.filter(|_| plan.select == Select::Records)
@@ -86,20 +85,16 @@ fn scan_part(
         let spans = candidates::find(connection, &log, filter, plan.from..until)?;
         return each_of(connection, log_id, &spans, &mut each);
     }
-    let text = match plan.select {
-        Select::Sheets => sql::SHEETS_PAGE,
-        Select::Schemas => sql::SCHEMAS_PAGE,
-        Select::All | Select::Records | Select::Entries => sql::PAGE,
-    };
-    let mut page = Page::first(plan.from);
-    if let Some(until) = plan.until {
-        let wanted = i64::try_from(until.saturating_sub(plan.from)).unwrap_or(LARGEST_PAGE);
-        page.limit = wanted.clamp(1, LARGEST_PAGE);
-    }
-    loop {
-        let flow = page.read(connection, text, log_id, &mut each)?;
-        if flow.is_break() || page.is_last {
-            return Ok(());
+    let from = i64::try_from(plan.from).unwrap_or(i64::MAX);
+    match plan.select {
+        Select::Sheets => each_joined(connection, sql::SHEETS_PAGE, log_id, from, &mut each),
+        Select::Schemas => each_joined(connection, sql::SCHEMAS_PAGE, log_id, from, &mut each),
+        Select::All | Select::Records | Select::Entries => {
+            // Who knows where it ends wants all of it.
+            let until = plan.until.and_then(|until| i64::try_from(until).ok());
+            let page = until.map(|until| Page::new((from, until), page::LARGEST));
+            let page = page.unwrap_or_else(|| Page::first(from));
+            each_page(connection, log_id, page, &mut each).map(drop)
         }
     }
 }
@@ -140,29 +135,109 @@ fn scan_lines(
     Ok(())
 }
 
-/// Passes the entries of these spans to `each`, until it breaks off.
+type Each<'e> = &'e mut dyn FnMut(i64, &[u8], Option<&[u8]>) -> ControlFlow<()>;
+
+/// Passes entries of one kind, of which there are few, to `each`, until it breaks off.
+fn each_joined(
+    connection: &mut Connection,
+    text: &'static str,
+    log_id: i64,
+    mut next: i64,
+    each: Each<'_>,
+) -> Result<(), Fault> {
+    loop {
+        let limit = page::FIRST;
+        let values: [Value<'_>; 3] =
+            [(&log_id, Type::INT8), (&next, Type::INT8), (&limit, Type::INT8)];
+        let mut rows = connection.stream(text, &values).map_err(before)?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(before)? {
+            let index: i64 = value(&row, 0)?;
+            if each(index, value(&row, 1)?, value(&row, 2)?).is_break() {
+                return Ok(());
+            }
+            count += 1;
+            next = index.saturating_add(1);
+        }
+        if count < limit {
+            return Ok(());
+        }
+    }
+}
+
+/// Passes entries page by page to `each`, until it breaks off.
+fn each_page(
+    connection: &mut Connection,
+    log_id: i64,
+    mut page: Page,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Fault> {
+    while !page.is_last {
+        let flow = page.read(connection, sql::PAGE, log_id, |entry, object| {
+            let bytes = object.map_or(Ok(None), |object| value(object, 1))?;
+            Ok(each(value(entry, 0)?, value(entry, 1)?, bytes))
+        })?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Passes the entries of these spans to `each`, until it breaks off: long ones page by page, of the
+/// others each on its own.
 fn each_of(
     connection: &mut Connection,
     log_id: i64,
     spans: &Spans,
-    each: &mut dyn FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
+    each: Each<'_>,
 ) -> Result<(), Fault> {
-    let mut indexes = spans.iter().flatten().map(|index| index as i64);
-    let mut limit = FIRST_PAGE;
-    loop {
-        let some: Vec<i64> = indexes.by_ref().take(limit as usize).collect();
-        if some.is_empty() {
+    let (mut some, mut limit) = (Vec::new(), page::FIRST);
+    for span in spans.iter() {
+        let span = (span.start as i64, span.end as i64);
+        if span.1 - span.0 < page::FIRST {
+            some.extend(span.0..span.1);
+            if (some.len() as i64) < limit {
+                continue;
+            }
+            limit = (limit * 2).min(page::LARGEST);
+        }
+        if each_some(connection, log_id, &mut some, each)?.is_break() {
             return Ok(());
         }
-        let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&some, Type::INT8_ARRAY)];
-        let mut rows = connection.stream(sql::SOME, &values).map_err(before)?;
-        while let Some(row) = rows.next().map_err(before)? {
-            if each(&StoredEntry::of(&row)?).is_break() {
+        if span.1 - span.0 >= page::FIRST {
+            // Where entries are missing a page has some behind the span.
+            let mut within = |index, line: &[u8], object: Option<&[u8]>| {
+                if index < span.1 { each(index, line, object) } else { ControlFlow::Continue(()) }
+            };
+            let page = Page::new(span, page::FIRST);
+            if each_page(connection, log_id, page, &mut within)?.is_break() {
                 return Ok(());
             }
         }
-        limit = (limit * 2).min(LARGEST_PAGE);
     }
+    each_some(connection, log_id, &mut some, each).map(drop)
+}
+
+/// Passes these entries to `each`, until it breaks off, and leaves none of them.
+fn each_some(
+    connection: &mut Connection,
+    log_id: i64,
+    some: &mut Vec<i64>,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Fault> {
+    let some = std::mem::take(some);
+    if some.is_empty() {
+        return Ok(ControlFlow::Continue(()));
+    }
+    let values: [Value<'_>; 2] = [(&log_id, Type::INT8), (&some, Type::INT8_ARRAY)];
+    let mut rows = connection.stream(sql::SOME, &values).map_err(before)?;
+    while let Some(row) = rows.next().map_err(before)? {
+        if each(value(&row, 0)?, value(&row, 1)?, value(&row, 2)?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn scan_all(
@@ -177,9 +252,10 @@ fn scan_all(
     check.load_checkpoints(connection, log_id)?;
     let mut page = Page::first(0);
     while !page.is_last {
-        let mut flow = page.read(connection, sql::PAGE, log_id, |stored| {
-            check.entry(stored, sink)?;
-            sink(stored.row())
+        let mut flow = page.read(connection, sql::ENTRIES_PAGE, log_id, |entry, object| {
+            let stored = StoredEntry::of(entry, object)?;
+            let flow = check.entry(&stored, sink);
+            Ok(if flow.is_break() { flow } else { sink(stored.row()) })
         })?;
         // Behind the last entry there should be no row of numbers or ids either.
         let end = if page.is_last { i64::MAX } else { page.next };
@@ -193,75 +269,35 @@ fn scan_all(
     check.finish(connection, log_id, sink)
 }
 
-/// Entries that are asked for together.
-struct Page {
-    next: i64,
-    limit: i64,
-    is_last: bool,
-}
-
-impl Page {
-    fn first(from: u64) -> Self {
-        Self { next: i64::try_from(from).unwrap_or(i64::MAX), limit: FIRST_PAGE, is_last: false }
-    }
-
-    /// Passes the entries of this page to `each`, until it breaks off.
-    fn read(
-        &mut self,
-        connection: &mut Connection,
-        text: &'static str,
-        log_id: i64,
-        mut each: impl FnMut(&StoredEntry<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, Fault> {
-        let (from, limit) = (self.next, self.limit);
-        let values: [Value<'_>; 3] =
-            [(&log_id, Type::INT8), (&from, Type::INT8), (&limit, Type::INT8)];
-        let mut rows = connection.stream(text, &values).map_err(before)?;
-        let mut count = 0;
-        while let Some(row) = rows.next().map_err(before)? {
-            if each(&StoredEntry::of(&row)?).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            count += 1;
-            self.next = value::<i64>(&row, 0)?.saturating_add(1);
-        }
-        self.is_last = count < limit;
-        self.limit = (limit * 2).min(LARGEST_PAGE);
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
 impl<'a> StoredEntry<'a> {
-    fn of(row: &'a postgres::Row) -> Result<Self, Fault> {
+    fn of(entry: &'a postgres::Row, object: Option<&'a postgres::Row>) -> Result<Self, Fault> {
         Ok(Self {
-            index: value::<i64>(row, 0)? as u64,
-            line: value(row, 1)?,
-            leaf_hash: value(row, 2)?,
-            object_digest: value(row, 3)?,
-            kind: value(row, 4)?,
-            record_key: value(row, 5)?,
-            stage: value(row, 6)?,
-            at_us: value(row, 7)?,
-            object: value(row, 8)?,
-            erased_by: value(row, 9)?,
+            index: value::<i64>(entry, 0)? as u64,
+            line: value(entry, 1)?,
+            leaf_hash: value(entry, 2)?,
+            object_digest: value(entry, 3)?,
+            kind: value(entry, 4)?,
+            record_key: value(entry, 5)?,
+            stage: value(entry, 6)?,
+            at_us: value(entry, 7)?,
+            object: object.map_or(Ok(None), |object| value(object, 1))?,
+            erased_by: object.map_or(Ok(None), |object| value(object, 2))?,
         })
     }
 
     fn row(&self) -> Row<'a> {
-        Row::Entry {
-            index: self.index,
-            line: self.line,
-            object: self.object.map(Into::into),
-            digest: None,
-            place: Place::default(),
-            displaced: false,
-        }
+        row_of(self.index, self.line, self.object)
     }
 
     /// Whether a column holds this hash.
     pub fn holds(column: &[u8], hash: &quark_trace_core::ledger::Digest) -> bool {
         digests(column).is_some_and(|found| found == [*hash])
     }
+}
+
+fn row_of<'a>(index: u64, line: &'a [u8], object: Option<&'a [u8]>) -> Row<'a> {
+    let object = object.map(Into::into);
+    Row::Entry { index, line, object, digest: None, place: Place::default(), displaced: false }
 }
 
 fn before(error: postgres::Error) -> Fault {

@@ -76,9 +76,12 @@ pub(super) const WRITE: &str = concat!(
 );
 
 /// Settings of a session of ours, where the engine has them: a plan that was made while a table was
-/// small must be good when it is large.
+/// small must be good when it is large. Everything is read in the order of an index, and none of it
+/// is worth the start of a helping process, which takes as long as reading a page of entries.
 pub(super) const SETTINGS: &str = "SELECT set_config(name, setting, false) FROM (VALUES \
-     ('enable_seqscan', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off')) \
+     ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), \
+     ('plan_cache_mode', 'force_generic_plan'), ('max_parallel_workers_per_gather', '0'), \
+     ('jit', 'off')) \
      AS ours (name, setting) WHERE name IN (SELECT s.name FROM pg_settings s)";
 
 /// Begins a transaction whatever the default of the server is. A process that stops while it holds
@@ -166,35 +169,38 @@ pub(super) const SEAL: &str = "WITH gone AS (\
      bound AS (UPDATE qt_log SET origin = $4, verifier_keys = $5 WHERE log_id = $1) \
      INSERT INTO qt_checkpoint (log_id, size, note) VALUES ($1, $2, $3)";
 
-/// A page of entries with their objects.
-pub(super) const PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
-     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o \
-       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
-     WHERE e.log_id = $1 AND e.idx >= $2 ORDER BY e.idx LIMIT $3";
+/// A page of entries with everything that was derived from them.
+pub(super) const ENTRIES_PAGE: &str = "SELECT idx, entry, leaf_hash, object, kind, record_key, \
+     stage, at_us FROM qt_entry WHERE log_id = $1 AND idx >= $2 ORDER BY idx LIMIT $3";
+
+/// A page of entries alone.
+pub(super) const PAGE: &str =
+    "SELECT idx, entry FROM qt_entry WHERE log_id = $1 AND idx >= $2 ORDER BY idx LIMIT $3";
+
+/// The objects of some entries.
+pub(super) const OBJECTS: &str = "SELECT idx, bytes, erased_by FROM qt_object \
+     WHERE log_id = $1 AND idx >= $2 AND idx <= $3 ORDER BY idx";
 
 /// These entries with their objects, each looked up on its own: the plan of a join, or of a list of
 /// places, is made while a log is small and may be a bad one when it is large.
-pub(super) const SOME: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
-     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
+pub(super) const SOME: &str = "SELECT e.idx, e.entry, o.bytes \
      FROM unnest($2::int8[]) AS w (idx) \
-     CROSS JOIN LATERAL (SELECT * FROM qt_entry WHERE log_id = $1 AND idx = w.idx LIMIT 1) e \
-     LEFT JOIN LATERAL (SELECT bytes, erased_by FROM qt_object \
+     CROSS JOIN LATERAL (SELECT idx, entry FROM qt_entry \
+       WHERE log_id = $1 AND idx = w.idx LIMIT 1) e \
+     LEFT JOIN LATERAL (SELECT bytes FROM qt_object \
        WHERE log_id = $1 AND idx = w.idx LIMIT 1) o ON true ORDER BY e.idx";
 
-/// The same of fact sheets alone.
-pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
-     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o \
-       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
+/// A page of fact sheets.
+pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, o.bytes \
+     FROM qt_entry e LEFT JOIN LATERAL (SELECT bytes FROM qt_object \
+       WHERE log_id = e.log_id AND idx = e.idx LIMIT 1) o ON true \
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind IN ('sheet', 'sheet-adopted') \
      ORDER BY e.idx LIMIT $3";
 
-/// The same of schemas alone.
-pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, e.leaf_hash, e.object, e.kind, \
-     e.record_key, e.stage, e.at_us, o.bytes, o.erased_by \
-     FROM qt_entry e LEFT JOIN qt_object o \
-       ON o.log_id = e.log_id AND o.idx = e.idx AND o.idx >= $2 \
+/// A page of schemas.
+pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, o.bytes \
+     FROM qt_entry e LEFT JOIN LATERAL (SELECT bytes FROM qt_object \
+       WHERE log_id = e.log_id AND idx = e.idx LIMIT 1) o ON true \
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind = 'schema' ORDER BY e.idx LIMIT $3";
 
 /// Index behind the last schema.
@@ -278,7 +284,9 @@ pub(super) const ALL: &[&str] = &[
     SEALED,
     SEAL,
     LINES_PAGE,
+    ENTRIES_PAGE,
     PAGE,
+    OBJECTS,
     SHEETS_PAGE,
     SCHEMAS_PAGE,
     SCHEMAS_UNTIL,

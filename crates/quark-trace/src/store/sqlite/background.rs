@@ -27,6 +27,13 @@ const CALM: Duration = Duration::from_millis(50);
 /// Entries of which columns are derived in one transaction: beside appends, and when all are.
 const A_FEW: i64 = 128;
 const AT_ONCE: i64 = 8192;
+/// The same when all are and others may write: at first, and when nobody does.
+const FIRST: i64 = 2048;
+const MOST: i64 = 65_536;
+/// Less is derived at once when it took longer: others may have begun to wait.
+const LONG_TURN: Duration = Duration::from_millis(250);
+/// How long the lock is free between two such transactions; whoever waits looks every 2 ms.
+const TURN: Duration = Duration::from_millis(3);
 /// How long whoever seals, flushes or closes derives; the rest is left to the next.
 const LONGEST: Duration = Duration::from_secs(2);
 /// A write-ahead log of more pages is moved into the database.
@@ -60,6 +67,17 @@ impl SqliteStore {
         // The thread panics in no path of its own; a panic there would have no one to tell.
         let _ = thread.join();
         *self.shared.work() = Work::default();
+    }
+
+    /// Lets go of connections; what is written is flushed first.
+    pub(super) fn let_go(&self) -> Result<(), Fault> {
+        self.stop_thread();
+        let shared = &self.shared;
+        let flushed = shared.flush_buffered().and_then(|()| shared.disk.flush(&shared.place.path));
+        shared.disk.close();
+        shared.place.close();
+        shared.writer().close();
+        flushed
     }
 }
 
@@ -123,6 +141,37 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Derives all that is missing by now. While nobody else writes more is derived at once, since
+    /// most numbers change a page of their own; whoever does comes in between.
+    pub fn derive(&self, project: &ProjectId) -> Result<(), Fault> {
+        let (log_id, mut mover) = (columns::log_id(project), None);
+        let (mut limit, mut goal, mut before) = (FIRST, None, None);
+        loop {
+            let mut writer = self.writer();
+            let connection = writer.connection(&self.place)?;
+            let begun = Instant::now();
+            let left = index::catch_up(connection, log_id, limit)?;
+            let took = begun.elapsed();
+            let (size, indexed) = index::progress(connection, log_id)?;
+            self.disk.note_written();
+            if left.is_none() {
+                writer.underived.remove(project);
+            }
+            drop(writer);
+            // Tried again after the next ones.
+            let _ = self.move_if_long(&mut mover);
+            if left.is_none() || indexed >= *goal.get_or_insert(size) {
+                return Ok(());
+            }
+            limit = match before.replace(size) {
+                Some(before) if before != size => FIRST,
+                _ if took < LONG_TURN => (limit * 2).min(MOST),
+                _ => (limit / 2).max(FIRST),
+            };
+            std::thread::sleep(TURN);
+        }
     }
 
     /// Derives a little at a time, until somebody appends, here or elsewhere; whether all is done.

@@ -14,6 +14,8 @@ use super::fault::Fault;
 use super::ids::each_key;
 use super::statements as sql;
 
+/// Numbers that are in memory before they are written.
+const NUMBERS_AT_ONCE: usize = 256 * 1024;
 /// Entries whose ids are read in one transaction, at most.
 const IDS_AT_ONCE: u64 = 4096;
 
@@ -37,6 +39,13 @@ pub(super) fn catch_up(
         roll_back(connection);
     }
     done
+}
+
+/// The size of a log, and how many of its entries were derived from.
+pub(super) fn progress(connection: &Connection, log_id: i64) -> Result<(i64, i64), Fault> {
+    let mut statement = connection.prepare_cached(sql::END)?;
+    let found = statement.query_row([log_id], |row| Ok((row.get(1)?, row.get(3)?))).optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Writes rows of ids; gives the size of the log while there is more to do.
@@ -77,7 +86,7 @@ fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>,
     let to = size.min(indexed.saturating_add(limit));
     let mut entries = connection.prepare_cached(sql::SPAN)?;
     let mut insert_record = connection.prepare_cached(sql::INSERT_RECORD)?;
-    let mut insert_number = connection.prepare_cached(sql::INSERT_NUMBER)?;
+    let mut numbers = Vec::new();
     let mut rows = entries.query((log_id, indexed, to))?;
     while let Some(row) = rows.next()? {
         let index: i64 = row.get(0)?;
@@ -94,10 +103,29 @@ fn step(connection: &Connection, log_id: i64, limit: i64) -> Result<Option<i64>,
             columns.at_us,
             columns.numbers.as_ref().map(|numbers| numbers.len() as i64),
         ))?;
-        for (path, value) in columns.numbers.iter().flatten() {
-            insert_number.execute((log_id, path, value, index))?;
+        let found = columns.numbers.into_iter().flatten();
+        numbers.extend(found.map(|(path, value)| (path, value, index)));
+        if numbers.len() >= NUMBERS_AT_ONCE {
+            insert(connection, log_id, &mut numbers)?;
         }
     }
+    insert(connection, log_id, &mut numbers)?;
     connection.prepare_cached(sql::INDEXED)?.execute((log_id, to))?;
     Ok((to < size).then_some(size))
+}
+
+/// Writes numbers in the order of their index, so that those of one page come together.
+fn insert(
+    connection: &Connection,
+    log_id: i64,
+    numbers: &mut Vec<(String, f64, i64)>,
+) -> Result<(), Fault> {
+    numbers.sort_unstable_by(|(path, value, _), (other, more, _)| {
+        path.cmp(other).then(value.total_cmp(more))
+    });
+    let mut statement = connection.prepare_cached(sql::INSERT_NUMBER)?;
+    for (path, value, index) in numbers.drain(..) {
+        statement.execute((log_id, path, value, index))?;
+    }
+    Ok(())
 }

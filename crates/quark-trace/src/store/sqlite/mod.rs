@@ -63,6 +63,7 @@ use shared::Shared;
 const APPEND: &str = "append to the log";
 const READ: &str = "read the log";
 const SEAL: &str = "sign a checkpoint";
+const INDEX: &str = "index the log";
 /// How long a writer waits for others, unless it was told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -153,12 +154,11 @@ impl SqliteStore {
         statements::ALL
     }
 
-    fn check_writable(&self) -> Result<()> {
+    fn check_writable(&self, operation: &'static str) -> Result<()> {
         if self.shared.read_only {
             let message = "the store was opened for reading only";
-            return Err(
-                Error::new(ErrorKind::ReadOnly, APPEND, message).with_outcome(Outcome::NotWritten)
-            );
+            let refused = Error::new(ErrorKind::ReadOnly, operation, message);
+            return Err(refused.with_outcome(Outcome::NotWritten));
         }
         Ok(())
     }
@@ -217,17 +217,6 @@ impl SqliteStore {
     fn of_write(&self, operation: &'static str, fault: Fault) -> Error {
         fault.of_write(operation, &self.shared.place.url)
     }
-
-    /// Lets go of connections; what is written is flushed first.
-    fn let_go(&self) -> Result<(), Fault> {
-        self.stop_thread();
-        let shared = &self.shared;
-        let flushed = shared.flush_buffered().and_then(|()| shared.disk.flush(&shared.place.path));
-        shared.disk.close();
-        shared.place.close();
-        shared.writer().close();
-        flushed
-    }
 }
 
 impl Store for SqliteStore {
@@ -266,13 +255,13 @@ impl Store for SqliteStore {
     }
 
     fn append(&self, project: &ProjectId, commit: &Commit<'_>) -> Result<Appended> {
-        self.check_writable()?;
+        self.check_writable(APPEND)?;
         let entries = PendingEntry::of_all(commit)?;
         self.append_pending(project, entries, commit).map_err(|fault| self.of_write(APPEND, fault))
     }
 
     fn seal(&self, project: &ProjectId) -> Result<Option<Head>> {
-        self.check_writable()?;
+        self.check_writable(SEAL)?;
         if self.beside(project)?.is_none() {
             return Ok(None);
         }
@@ -285,7 +274,7 @@ impl Store for SqliteStore {
     }
 
     fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {
-        self.check_writable()?;
+        self.check_writable(SEAL)?;
         self.shared.vouch(project, beside).map_err(|fault| self.of_write(SEAL, fault))
     }
 
@@ -307,6 +296,14 @@ impl Store for SqliteStore {
             let found = statement.query_row([log_id], |row| row.get(0)).optional()?;
             Ok(found.flatten())
         })
+    }
+
+    fn index(&self, project: &ProjectId) -> Result<()> {
+        self.check_writable(INDEX)?;
+        if self.beside(project)?.is_none() {
+            return Ok(());
+        }
+        self.shared.derive(project).map_err(|fault| self.of_write(INDEX, fault))
     }
 
     fn flush(&self) -> Result<()> {
