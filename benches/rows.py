@@ -198,7 +198,8 @@ ROWS = (
         rust("append_sync", "quark-trace, Rust, one writer", store="postgres")),
         count=SYNCED_APPENDS),
     Row("HTTP: one record a request, durable, a plain Python client", "us", (
-        http("single"), fastapi("single"), FDATASYNC), target=500.0, count=SYNCED_APPENDS),
+        http("single"), fastapi("single"), http("nothing", "the same client, nothing written"),
+        FDATASYNC), target=500.0, count=SYNCED_APPENDS),
     Row("HTTP: one record a request, durable, the whole client", "us", (
         http("client", "HttpBackend and quark-trace serve"),), target=500.0, count=SYNCED_APPENDS),
     Row("HTTP: one record a request, durable, 16 connections", "us", (

@@ -58,6 +58,22 @@ def post_all(port: int, path: str, headers: dict, bodies: list[bytes]) -> float:
     return seconds
 
 
+def get_all(port: int, path: str, count: int) -> float:
+    """Seconds for so many answers, one after another on one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.connect()
+    started = time.perf_counter()
+    for _ in range(count):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"the server answered {answer.status}")
+    seconds = time.perf_counter() - started
+    connection.close()
+    return seconds
+
+
 def post_from_many(port: int, path: str, headers: dict, folder: Path, seconds: int = 5) -> dict:
     """Requests a second and latencies of 16 connections, by wrk."""
     if shutil.which("wrk") is None:

@@ -61,6 +61,12 @@ def single(count: int, folder: Path) -> float:
         return http_client.post_all(port, PATH, headers, http_client.lines(count))
 
 
+def nothing(count: int, folder: Path) -> float:
+    """What the client and the way there and back take, for an answer that costs the server nothing."""
+    with running(folder) as (port, _):
+        return http_client.get_all(port, "/about", count)
+
+
 def batches(count: int, folder: Path) -> float:
     with running(folder) as (port, key):
         headers = {"X-API-Key": key, "Content-Type": "application/x-ndjson"}
@@ -89,4 +95,5 @@ def client(count: int, folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    measure.main({"single": single, "batches": batches, "from_many": from_many, "client": client})
+    measure.main({"single": single, "nothing": nothing, "batches": batches,
+                  "from_many": from_many, "client": client})
