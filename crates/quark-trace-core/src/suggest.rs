@@ -17,6 +17,8 @@ pub(crate) fn nearest<'c>(
     }
     candidates
         .into_iter()
+        // Also a bound on the work: names may come from data.
+        .filter(|candidate| candidate.len() <= 4 * LONGEST)
         .map(|candidate| (distance(&word, &folded(candidate)), candidate))
         .filter(|&(distance, candidate)| distance <= candidate.len().div_ceil(4).min(3))
         .min_by_key(|&(distance, _)| distance)

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::{Checkpoint, Note};
@@ -15,16 +16,44 @@ use quark_trace::store::{Head, Store};
 
 use crate::app::App;
 
-/// Which logs were told to be refused a signature.
+/// How long what was refused rests before it is tried again.
+const REST: Duration = Duration::from_secs(5);
+
+/// Which logs were told to be refused a signature, and why.
 #[derive(Debug, Default)]
-pub struct Seals(Mutex<BTreeMap<ProjectId, String>>);
+pub struct Seals {
+    told: Mutex<BTreeMap<ProjectId, String>>,
+    /// When what was refused is tried again.
+    again: Mutex<Option<Instant>>,
+}
 
 impl Seals {
+    /// Tries now and then to sign what was refused: stores try it with the next record, which may
+    /// never come to a server that says it should not be sent any.
+    pub fn try_again(&self, store: &dyn Store) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = store.unsigned();
+        if refused.is_empty() {
+            *again = None;
+            return;
+        }
+        let begun = Instant::now();
+        if begun < *again.get_or_insert(begun + REST) {
+            return;
+        }
+        for log in refused {
+            // What is refused once more is told as it was.
+            let _ = store.seal(&log.project);
+        }
+        // A tenth of the time at most.
+        *again = Some(Instant::now() + REST.max(begun.elapsed() * 9));
+    }
+
     /// Tells in the server's log, once for each, which logs cannot be signed and which can be again.
     pub fn tell(&self, store: &dyn Store) {
         let unsigned = store.unsigned();
         metrics::gauge!("quark_trace_logs_refused_a_signature").set(unsigned.len() as f64);
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|project, _| {
             let is_left = unsigned.iter().any(|known| known.project == *project);
             if !is_left {

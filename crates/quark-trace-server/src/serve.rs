@@ -132,10 +132,12 @@ async fn tick(app: Arc<App>) {
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
             routes::sum_up_metrics();
+            running.seals.try_again(running.store.as_ref());
             running.seals.tell(running.store.as_ref());
             running.registry.refresh()?;
-            running.last_used.write(&running.registry, SystemClock.now_us(), false)?;
-            running.audit.write(running.registry.log())
+            let noted = running.last_used.write(&running.registry, SystemClock.now_us(), false);
+            // What was refused is written also where that failed.
+            running.audit.write(running.registry.log()).and(noted)
         });
         let failed = match ticked.await {
             Ok(Ok(())) => None,

@@ -68,7 +68,7 @@ fn main() {
         file.seek(SeekFrom::Start(0)).unwrap();
         file.write_all(format!("{number:010}\n").as_bytes()).unwrap();
     }
-    let status = delivery.flush(Duration::from_secs(20 * 3600)).expect("a flush");
+    let status = delivery.flush(Duration::from_secs(200 * 3600)).expect("a flush");
     println!("waiting {} dropped {dropped} raised {raised}", status.waiting);
     delivery.close().expect("an end");
 }

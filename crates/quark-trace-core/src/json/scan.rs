@@ -106,13 +106,17 @@ impl<'a> Scanner<'a> {
         self.position
     }
 
-    /// Passes over one whole value (the next one) and returns its bytes.
+    /// Passes over one whole value (the next one) and returns its bytes; a fault where the object or
+    /// array ends, or nothing is left.
     pub fn skip_value(&mut self) -> Result<&'a [u8], Fault> {
         self.skip_white_space();
         let start = self.position;
         let depth = self.levels.depth;
         loop {
-            self.step().map_err(|reason| self.fault(reason))?;
+            let token = self.step().map_err(|reason| self.fault(reason))?;
+            if token == Token::End || self.levels.depth < depth {
+                return Err(self.fault("no value is left"));
+            }
             if self.levels.depth == depth {
                 return Ok(&self.bytes[start..self.position]);
             }
@@ -390,6 +394,17 @@ mod tests {
             "1e",
         ] {
             assert!(events(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn where_no_value_is_left_none_is_passed_over() {
+        for (text, events) in [("[1]", 2), ("{}", 1), ("1", 1), ("{\"a\": []}", 3)] {
+            let mut scanner = Scanner::new(text.as_bytes());
+            for _ in 0..events {
+                scanner.next_event().unwrap();
+            }
+            assert_eq!(scanner.skip_value().unwrap_err().reason, "no value is left", "{text}");
         }
     }
 

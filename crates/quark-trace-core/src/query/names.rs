@@ -159,7 +159,8 @@ fn unknown(name: &str, whole: &str, known: &[&str]) -> QueryError {
     } else if let Some(prefix) = nearest(name, PREFIXES).filter(|_| name != whole) {
         format!("did you mean `{prefix}`?")
     } else if let Some(member) = nearest(whole, known.iter().copied()) {
-        let field = Field::payload(member);
+        let field = Field::payload(member).to_string();
+        let field = crate::visible::visible(&crate::visible::shortened(&field, 200)).into_owned();
         format!("did you mean `{field}`?")
     } else {
         format!(

@@ -213,6 +213,8 @@ fn find_newest(
     let cut = page.is_tired.then(|| {
         format!("{} entries were looked at for this page. Older ones come next.", count(LOOKED_AT))
     });
+    let short = query.limit.filter(|_| page.next.is_some());
+    let cut = cut.or_else(|| short.and_then(|wanted| shortened(page.hits.len(), wanted)));
     let next = page.next.filter(|_| query.limit.is_none()).map(|next| next.to_string());
     Ok(Part { hits: page.hits, next, cut })
 }
@@ -243,9 +245,22 @@ fn find_ordered(
     let cut = (text.is_some() && is_cut).then(|| {
         format!("The text was looked for in the first {} records of this order.", count(seen))
     });
+    let short = wanted.filter(|_| found.next.is_some());
+    let cut = cut.or_else(|| short.and_then(|wanted| shortened(hits.len(), wanted)));
     let next =
         found.next.filter(|_| wanted.is_none() && text.is_none()).map(|next| next.to_string());
     Ok(Part { hits, next, cut })
+}
+
+/// What is said of a page that has not all that its LIMIT asks for. It has no next page: that one
+/// would begin the counting anew.
+fn shortened(shown: usize, wanted: u64) -> Option<String> {
+    ((shown as u64) < wanted).then(|| {
+        format!(
+            "The first {} of LIMIT {wanted} fit here. Leave LIMIT out to turn pages.",
+            count(shown as u64)
+        )
+    })
 }
 
 fn bad_cursor() -> Error {

@@ -12,8 +12,11 @@ use crate::store::{Plan, Row, Select};
 
 /// So many of the newest entries are asked for names.
 const ENTRIES: u64 = 200;
-/// Most names.
+/// Most names, and most bytes of one: nobody mistypes a longer one.
 const NAMES: usize = 1000;
+const LONGEST: usize = 160;
+/// So many bytes of records are read.
+const BYTES: usize = 4 * 1024 * 1024;
 
 impl TraceLog {
     /// Reads a query as [`Query::parse`] does. The error about a name that there is not suggests one
@@ -45,12 +48,14 @@ impl TraceLog {
         let size = head.map_or(0, |head| head.range.size());
         let from = size.saturating_sub(ENTRIES);
         let plan = Plan { from, until: Some(size), select: Select::Records, filter: None };
+        let mut bytes = 0;
         let read = self.store().scan(self.project(), &plan, &mut |row| {
             if let Row::Entry { object: Some(object), .. } = row {
                 add_names(&object, &mut names);
+                bytes += object.len();
             }
             match names.len() {
-                0..NAMES => ControlFlow::Continue(()),
+                0..NAMES if bytes < BYTES => ControlFlow::Continue(()),
                 _ => ControlFlow::Break(()),
             }
         });
@@ -65,9 +70,36 @@ fn add_names(line: &[u8], names: &mut BTreeSet<String>) {
     let mut scanner = Scanner::new(view.payload);
     let Ok(Some(Event::ObjectStart)) = scanner.next_event() else { return };
     while let Ok(Some(Event::Key(key))) = scanner.next_event() {
-        names.insert(key.to_str().into_owned());
-        if scanner.skip_value().is_err() {
+        if key.raw.len() <= LONGEST {
+            names.insert(key.to_str().into_owned());
+        }
+        if scanner.skip_value().is_err() || names.len() >= NAMES {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(payload: &str) -> BTreeSet<String> {
+        let line = format!(
+            "{{\"record_id\": \"a\", \"project_id\": \"p\", \"stage\": \"s\", \
+             \"timestamp\": \"t\", \"payload\": {payload}}}"
+        );
+        let mut names = BTreeSet::new();
+        add_names(line.as_bytes(), &mut names);
+        names
+    }
+
+    #[test]
+    fn hostile_payloads_give_few_and_short_names() {
+        let long = "x".repeat(900_000);
+        let found = names(&format!("{{\"{long}\": 1, \"loss\": {{\"deep\": 2}}, \"acc\": 3}}"));
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["acc", "loss"]);
+        let many: Vec<_> = (0..5000).map(|number| format!("\"n{number}\": 1")).collect();
+        assert_eq!(names(&format!("{{{}}}", many.join(", "))).len(), NAMES);
+        assert!(names("[1]").is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind as ErrorOfIo, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::ring;
-use ureq::http::{HeaderMap, HeaderValue, Request, Response};
+use ureq::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
@@ -142,12 +142,18 @@ impl Connection {
             let request = agent.configure_request(request.body(())?);
             return agent.run(request.timeout_global(deadline).build());
         };
-        let mut request = request.header("content-type", media_type);
-        if body.len() > ASKED {
-            // Otherwise a refusal that comes while the body is sent looks like a connection that broke.
-            request = request.header("expect", "100-continue");
+        let request = request.header("content-type", media_type).body(body)?;
+        if body.len() <= ASKED {
+            return agent.run(request);
         }
-        agent.run(request.body(body)?)
+        // Otherwise a refusal that comes while the body is sent looks like a connection that broke.
+        let mut asking = request.clone();
+        asking.headers_mut().insert("expect", HeaderValue::from_static("100-continue"));
+        match agent.run(asking)? {
+            // Somebody in between does not know that.
+            answer if answer.status() == StatusCode::EXPECTATION_FAILED => agent.run(request),
+            answer => Ok(answer),
+        }
     }
 
     fn agent(&self) -> Result<Arc<Agent>> {
