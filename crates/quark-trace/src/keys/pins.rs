@@ -74,6 +74,11 @@ impl Held {
             .map_err(|error| Error::io(OPERATION, self.path.display().to_string(), error))
     }
 
+    /// The file of the pin.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes down what contradicts the pin; gives where. What is there already stays.
     pub fn write_evidence(&self, text: &str) -> Result<PathBuf> {
         let digest = Digest::of(text.as_bytes()).to_string();

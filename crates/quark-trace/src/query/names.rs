@@ -47,16 +47,19 @@ impl TraceLog {
         let head = self.store().head(self.project()).ok().flatten();
         let size = head.map_or(0, |head| head.range.size());
         let from = size.saturating_sub(ENTRIES);
-        let plan = Plan { from, until: Some(size), select: Select::Records, filter: None };
-        let mut bytes = 0;
+        let plan = Plan { from, select: Select::Records, ..Plan::default() };
+        let (mut records, mut bytes) = (0, 0);
         let read = self.store().scan(self.project(), &plan, &mut |row| {
-            if let Row::Entry { object: Some(object), .. } = row {
-                add_names(&object, &mut names);
-                bytes += object.len();
-            }
-            match names.len() {
-                0..NAMES if bytes < BYTES => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
+            let object = match &row {
+                Row::Entry { object: Some(object), .. } => object.as_ref(),
+                Row::Loose { object, .. } => object,
+                _ => return ControlFlow::Continue(()),
+            };
+            add_names(object, &mut names);
+            (records, bytes) = (records + 1, bytes + object.len());
+            match records < ENTRIES && bytes < BYTES && names.len() < NAMES {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
             }
         });
         // The query is refused anyway; without names the error says less.

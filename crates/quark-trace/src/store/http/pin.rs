@@ -142,8 +142,12 @@ impl Known {
             None => "no folder for evidence is set".to_owned(),
             Some(pins) => {
                 let text = told.evidence(&name, before);
-                let path = pins.hold(&name)?.write_evidence(&text)?;
-                format!("both are kept in {}", path.display())
+                let held = pins.hold(&name)?;
+                let (path, pin) = (held.write_evidence(&text)?, held.path().display());
+                format!(
+                    "both are kept in {}; who knows that the server was begun anew moves {pin} away",
+                    path.display()
+                )
             }
         };
         Err(told.error(&name, &kept))
