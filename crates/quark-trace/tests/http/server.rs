@@ -110,7 +110,7 @@ fn converse(
     ending: &AtomicBool,
 ) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+    while let Some(request) = read(&mut reader, stream) {
         if ending.load(Ordering::SeqCst) {
             return;
         }
@@ -142,7 +142,7 @@ fn converse(
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Request> {
+fn read(reader: &mut impl BufRead, mut out: &TcpStream) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split(' ');
@@ -153,6 +153,10 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.push((name.to_ascii_lowercase(), value.to_owned()));
+    }
+    if headers.iter().any(|(name, _)| name == "expect") {
+        // As HTTP servers do; a client waits for it for a second.
+        out.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
     }
     let length = headers.iter().find(|(name, _)| name == "content-length");
     let length = length.map_or(0, |(_, value)| value.parse().unwrap());
