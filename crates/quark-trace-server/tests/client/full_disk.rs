@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quark_trace::core::ids::ProjectId;
-use quark_trace::core::record::{Draft, View};
+use quark_trace::core::record::View;
 use quark_trace::delivery::{
     Delivered, Delivery, DeliveryOptions, GAP_STAGE, Mode, OnFull, Pace, Receiver, Status, list,
 };
 use quark_trace::store::HttpStore;
-use quark_trace::{Error, ErrorKind, Outcome, Record, Result};
+use quark_trace::{Error, ErrorKind, Outcome, Result};
 use quark_trace_server::registry::Role;
 
-use super::running::Running;
+use super::running::{Running, record};
 
 const PLACE: &str = "QUARK_SMALL_DISK";
 const WRITER: &str = "QUARK_SMALL_DISK_WRITER";
@@ -26,7 +26,6 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Runs a test of this file on a file system of its own: in a process of its own, because mounting
 /// one takes a namespace of its own.
-#[allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn on_a_small_disk(name: &str, options: &str, test: fn(&Path)) {
     if let Some(place) = std::env::var_os(PLACE) {
         return test(Path::new(&place));
@@ -90,20 +89,6 @@ struct Site {
 
 fn project() -> ProjectId {
     "p".parse().unwrap()
-}
-
-fn record(id: &str, size: usize) -> Record {
-    let payload = format!("{{\"x\": \"{}\"}}", "x".repeat(size));
-    let mut line = Vec::new();
-    Draft {
-        record_id: id,
-        project_id: "p",
-        stage: "s",
-        timestamp: "2026-01-02T03:04:05+00:00",
-        payload: payload.as_bytes(),
-    }
-    .write(&mut line);
-    Record::from_line(line).unwrap()
 }
 
 fn delivery(receiver: Arc<dyn Receiver>, disk: &Path, on_full: OnFull, mode: Mode) -> Delivery {

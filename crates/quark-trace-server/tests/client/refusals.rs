@@ -4,27 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quark_trace::core::ids::ProjectId;
-use quark_trace::core::record::Draft;
 use quark_trace::delivery::{Delivered, Delivery, DeliveryOptions, GAP_STAGE, Mode, list};
 use quark_trace::store::{Commit, Durability, Store};
 use quark_trace::{ErrorKind, Outcome, Record};
 use quark_trace_server::registry::Role;
 
-use super::running::Running;
-
-fn record(id: &str, size: usize) -> Record {
-    let payload = format!("{{\"x\": \"{}\"}}", "x".repeat(size));
-    let mut line = Vec::new();
-    Draft {
-        record_id: id,
-        project_id: "p",
-        stage: "s",
-        timestamp: "2026-01-02T03:04:05+00:00",
-        payload: payload.as_bytes(),
-    }
-    .write(&mut line);
-    Record::from_line(line).unwrap()
-}
+use super::running::{Running, record};
 
 /// The server answers before it has read a body of this size.
 #[test]

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quark_trace::ErrorKind;
 use quark_trace::core::ids::ProjectId;
+use quark_trace::core::record::Draft;
 use quark_trace::keys::Keyring;
 use quark_trace::store::http::HttpOptions;
 use quark_trace::store::{HttpStore, Password, SqliteStore, Store};
+use quark_trace::{ErrorKind, Record};
 use quark_trace_server::registry::{Actor, KeyRequest, Role};
 use quark_trace_server::{App, Limits, Server, Settings};
 use uuid::Uuid;
@@ -94,4 +95,19 @@ impl Drop for Running {
         let _ = std::fs::remove_dir_all(&self.folder);
         assert!(ended.is_none_or(|ended| ended.is_ok()), "the server failed");
     }
+}
+
+/// A record of project `p` with so many bytes in its payload.
+pub fn record(id: &str, size: usize) -> Record {
+    let payload = format!("{{\"x\": \"{}\"}}", "x".repeat(size));
+    let mut line = Vec::new();
+    Draft {
+        record_id: id,
+        project_id: "p",
+        stage: "s",
+        timestamp: "2026-01-02T03:04:05+00:00",
+        payload: payload.as_bytes(),
+    }
+    .write(&mut line);
+    Record::from_line(line).unwrap()
 }
