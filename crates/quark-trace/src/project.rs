@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::log::TraceLog;
 use crate::record::Record;
 use crate::stages::Stages;
-use crate::store::{Commit, Durability, Head, NewEntry, Plan, Row, Select};
+use crate::store::{Commit, Durability, Head, NewEntry, Plan, Row, Select, StoredSheet};
 pub use crate::summary::{Summary, summary};
 use crate::verify::{Policy, Verdict, verify};
 
@@ -163,12 +163,8 @@ pub fn sheets(log: &TraceLog) -> Result<Vec<SheetVersion>> {
 
 /// The last version of a project's sheet; `None` when there is none.
 pub fn last_sheet(log: &TraceLog) -> Result<Option<SheetVersion>> {
-    let mut last = None;
-    each_stored(log, |index, bytes| {
-        last = Some((index, bytes));
-        ControlFlow::Continue(())
-    })?;
-    last.map(|(index, bytes)| SheetVersion::read(index, bytes)).transpose()
+    let last = log.store().last_sheet(log.project())?;
+    last.map(|StoredSheet { index, bytes }| SheetVersion::read(index, bytes)).transpose()
 }
 
 /// Passes the versions of a project's sheet, the oldest first, until `each` breaks off. None is kept:

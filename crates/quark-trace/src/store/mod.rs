@@ -24,6 +24,7 @@ mod open;
 pub mod postgres;
 mod rows;
 mod schemas;
+mod sheets;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sieve;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -41,6 +42,7 @@ pub use open::{OpenOptions, Password, is_url, open};
 pub use postgres::PostgresStore;
 pub use rows::{Plan, Row, Select};
 pub use schemas::{SchemaEntry, Schemas};
+pub use sheets::StoredSheet;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use unsigned::Unsigned;
@@ -90,6 +92,14 @@ pub trait Store: fmt::Debug + Send + Sync {
         plan: &Plan<'_>,
         sink: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<()>;
+
+    /// The last version of the fact sheet, for whoever is about to amend it; `None` when there is none,
+    /// and an error of kind `Corrupted` when its bytes are not there as the ledger names them.
+    /// A store that can look it up does: each version tells of all amendments before it, so that to
+    /// read all of them takes long.
+    fn last_sheet(&self, project: &ProjectId) -> Result<Option<StoredSheet>> {
+        StoredSheet::last(self, project)
+    }
 
     /// The fact sheet in force as people see it, its bytes unchecked; `None` when there is none.
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {

@@ -24,9 +24,13 @@ fn filled(place: &Place) -> Vec<Seen> {
 }
 
 pub(super) fn plans(place: &Place) {
+    assert_eq!(place().last_sheet(&project()).unwrap(), None);
     let rows = filled(place);
     let (store, project) = (place(), project());
     assert_eq!(rows.len(), 21);
+    let sheet = rows.iter().rfind(|seen| seen.line.starts_with(b"sheet")).cloned().unwrap();
+    let last = store.last_sheet(&project).unwrap().unwrap();
+    assert_eq!((last.index, Some(last.bytes)), (Some(sheet.index), sheet.object));
     let selected: [(Select, &[u8]); 4] = [
         (Select::All, b""),
         (Select::Records, b"record"),

@@ -26,7 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use postgres::types::Type;
 use quark_trace_core::ids::ProjectId;
 
-use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo, Unsigned};
+use super::sheets::SheetRow;
+use super::{Appended, Beside, Commit, Head, Plan, Row, Store, StoreInfo, StoredSheet, Unsigned};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -226,6 +227,18 @@ impl Store for PostgresStore {
     ) -> Result<()> {
         scan::scan(&self.place, project, plan, sink)
             .map_err(|fault| fault.of_read(READ, self.place.connections.url()))
+    }
+
+    fn last_sheet(&self, project: &ProjectId) -> Result<Option<StoredSheet>> {
+        let log_id = columns::log_id(project);
+        let found = self.read(|connection| {
+            let rows = connection.rows(statements::LAST_SHEET, &[(&log_id, Type::INT8)]);
+            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let index = value::<i64>(row, 0)? as u64;
+            Ok(Some(SheetRow { index, line: value(row, 1)?, object: value(row, 2)? }))
+        })?;
+        found.map(SheetRow::checked).transpose()
     }
 
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {

@@ -197,6 +197,12 @@ pub(super) const SHEETS_PAGE: &str = "SELECT e.idx, e.entry, o.bytes \
      WHERE e.log_id = $1 AND e.idx >= $2 AND e.kind IN ('sheet', 'sheet-adopted') \
      ORDER BY e.idx LIMIT $3";
 
+/// The last fact sheet with its entry.
+pub(super) const LAST_SHEET: &str = "SELECT e.idx, e.entry, o.bytes \
+     FROM qt_entry e LEFT JOIN LATERAL (SELECT bytes FROM qt_object \
+       WHERE log_id = e.log_id AND idx = e.idx LIMIT 1) o ON true \
+     WHERE e.log_id = $1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
+
 /// A page of schemas.
 pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, o.bytes \
      FROM qt_entry e LEFT JOIN LATERAL (SELECT bytes FROM qt_object \
@@ -288,6 +294,7 @@ pub(super) const ALL: &[&str] = &[
     PAGE,
     OBJECTS,
     SHEETS_PAGE,
+    LAST_SHEET,
     SCHEMAS_PAGE,
     SCHEMAS_UNTIL,
     SHEET,

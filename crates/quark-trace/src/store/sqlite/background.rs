@@ -83,7 +83,7 @@ impl SqliteStore {
 
 /// The thread of a store, from the first append until the store is closed.
 fn look_after(shared: &Arc<Shared>) {
-    let mut mover = None;
+    let mut mover = Mover::default();
     let mut looked_at = Instant::now();
     let mut interrupted_at = None;
     while shared.wait_for_work(TICK) {
@@ -146,7 +146,7 @@ impl Shared {
     /// Derives all that is missing by now. While nobody else writes more is derived at once, since
     /// most numbers change a page of their own; whoever does comes in between.
     pub fn derive(&self, project: &ProjectId) -> Result<(), Fault> {
-        let (log_id, mut mover) = (columns::log_id(project), None);
+        let (log_id, mut mover) = (columns::log_id(project), Mover::default());
         let (mut limit, mut goal, mut before) = (FIRST, None, None);
         loop {
             let mut writer = self.writer();
@@ -256,20 +256,92 @@ impl Shared {
     }
 
     /// Moves a long write-ahead log into the database, so that it begins anew.
-    fn move_if_long(&self, mover: &mut Option<Open>) -> Result<(), Fault> {
-        if self.place.log_pages.load(Ordering::Relaxed) < LONG {
+    fn move_if_long(&self, mover: &mut Mover) -> Result<(), Fault> {
+        let length = self.place.log_pages.load(Ordering::Relaxed);
+        if length < mover.due {
             return Ok(());
         }
-        if mover.is_none() {
-            *mover = Some(self.place.mover()?);
+        if mover.open.is_none() {
+            mover.open = Some(self.place.mover()?);
         }
-        let Some(mover) = mover else { return Ok(()) };
-        let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let Some(open) = &mover.open else { return Ok(()) };
+        let is_hindered = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? != 0);
         // Most of it while others append, the rest under the lock. The file keeps its length: to
         // write over it is cheaper than to make it longer.
-        mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], busy)?;
-        mover.query_row("PRAGMA wal_checkpoint(RESTART)", [], busy)?;
-        self.place.log_pages.store(0, Ordering::Relaxed);
+        open.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], is_hindered)?;
+        if open.query_row("PRAGMA wal_checkpoint(RESTART)", [], is_hindered)? {
+            // Writers waited for nothing: readers still need the log. They may for long.
+            mover.due = length + LONG;
+        } else {
+            mover.due = LONG;
+            self.place.log_pages.store(0, Ordering::Relaxed);
+        }
         Ok(())
+    }
+}
+
+/// What moves the write-ahead log, and when it is next due.
+#[derive(Debug)]
+struct Mover {
+    open: Option<Open>,
+    /// Pages that the log has by then.
+    due: u64,
+}
+
+impl Default for Mover {
+    fn default() -> Self {
+        Self { open: None, due: LONG }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use quark_trace_core::ledger::Kind;
+
+    use super::*;
+    use crate::store::{Commit, Durability, NewEntry, Plan, Store};
+
+    /// To move the log keeps writers waiting for as long as readers do: once, not again and again.
+    #[test]
+    fn readers_that_take_long_hinder_nobody_twice() {
+        let folder = std::env::temp_dir().join(format!("quark-mover-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let store = SqliteStore::new(folder.join("trace.db")).unwrap();
+        // No thread does what is tried here.
+        store.shared.work().runs = true;
+        let project: ProjectId = "p".parse().unwrap();
+        let fill = || {
+            for number in 0..100 {
+                let object = format!("{{\"purpose\": \"{number} {}\"}}", "x".repeat(100_000));
+                let entries = [NewEntry::new(Kind::Sheet, object.as_bytes())];
+                let (expected, durability) = (None, Durability::Os);
+                let commit = Commit { entries: &entries, expected, durability };
+                store.append(&project, &commit).unwrap();
+            }
+        };
+        let pages = || store.shared.place.log_pages.load(Ordering::Relaxed);
+        let mut mover = Mover::default();
+        fill();
+        let scanned = store.scan(&project, &Plan::default(), &mut |_| {
+            let long = pages();
+            assert!(long >= LONG, "{long}");
+            fill();
+            store.shared.move_if_long(&mut mover).unwrap();
+            let longer = pages();
+            assert!(longer > long && mover.due == longer + LONG, "{longer}, {mover:?}");
+            ControlFlow::Break(())
+        });
+        scanned.unwrap();
+        // The reader is gone, but that is seen when it is due.
+        let before = pages();
+        store.shared.move_if_long(&mut mover).unwrap();
+        assert_eq!(pages(), before);
+        fill();
+        store.shared.move_if_long(&mut mover).unwrap();
+        assert_eq!((pages(), mover.due), (0, LONG));
+        drop(store);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -25,7 +25,8 @@ use std::time::Duration;
 use quark_trace_core::ids::ProjectId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo, Unsigned};
+use super::sheets::SheetRow;
+use super::{Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo, StoredSheet, Unsigned};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
@@ -287,6 +288,11 @@ impl Store for SqliteStore {
         self.flush_buffered()?;
         scan::scan(&self.shared.place, project, plan, sink)
             .map_err(|fault| fault.of_read(READ, &self.shared.place.url))
+    }
+
+    fn last_sheet(&self, project: &ProjectId) -> Result<Option<StoredSheet>> {
+        let found = self.read(|connection| scan::last_sheet(connection, project))?;
+        found.map(SheetRow::checked).transpose()
     }
 
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {

@@ -11,6 +11,7 @@ use super::columns::log_id;
 use super::connection::{Place as Database, roll_back};
 use super::fault::Fault;
 use super::{candidates, head, statements as sql};
+use crate::store::sheets::SheetRow;
 use crate::store::spans::Spans;
 use crate::store::{Place, Plan, Row, Select};
 
@@ -121,6 +122,20 @@ fn scan_all(connection: &Connection, project: &ProjectId, sink: Sink<'_>) -> Res
         ControlFlow::Break(()) => Ok(()),
         ControlFlow::Continue(()) => check.finish(connection, &mut records, sink).map(drop),
     }
+}
+
+/// The last fact sheet.
+pub(super) fn last_sheet(
+    connection: &Connection,
+    project: &ProjectId,
+) -> Result<Option<SheetRow>, Fault> {
+    let mut last = None;
+    each_entry(connection, sql::LAST_SHEET, log_id(project), 0, &mut |stored| {
+        let object = stored.object.map(<[u8]>::to_vec);
+        last = Some(SheetRow { index: stored.index, line: stored.line.to_vec(), object });
+        Ok(ControlFlow::Break(()))
+    })
+    .map(|_| last)
 }
 
 type Each<'e> = &'e mut dyn FnMut(&StoredEntry<'_>) -> Result<ControlFlow<()>, Fault>;

@@ -111,6 +111,12 @@ pub(super) const SHEETS: &str = concat!(
     "AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx"
 );
 
+/// The last of them.
+pub(super) const LAST_SHEET: &str = concat!(
+    entries!("INDEXED BY qt_entry_sheet "),
+    "AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1"
+);
+
 /// The same of schemas alone.
 pub(super) const SCHEMAS: &str =
     concat!(entries!("INDEXED BY qt_entry_schema "), "AND e.kind = 'schema' ORDER BY e.idx");
@@ -224,6 +230,7 @@ pub(super) const ALL: &[&str] = &[
     BIND,
     ENTRIES,
     SHEETS,
+    LAST_SHEET,
     SCHEMAS,
     SCHEMAS_UNTIL,
     SHEET,
