@@ -30,7 +30,7 @@ class Server:
         self.store = f"sqlite:{folder / 'server.db'}"
         self.log_path = folder / "server.log"
         self.keys: dict[str, dict] = {}
-        self.records: list[str] = []
+        self.project, self.records = PROJECT, []
         self.registry("add-institution", INSTITUTION)
         self.registry("add-node", NODE, "--institution", INSTITUTION)
         for role, holder in [("node", ["--node", NODE]), ("auditor", ["--auditor-of", INSTITUTION]),
@@ -47,16 +47,17 @@ class Server:
                               capture_output=True, env=self.environment, text=True)
         return json.loads(done.stdout)
 
-    def fill(self) -> None:
-        """Begins the project and logs some records."""
-        self.call("POST", "/projects/", "node", SHEET)
+    def fill(self, project: str = PROJECT) -> None:
+        """Begins a project and logs some records, which are those to call about from then on."""
+        self.call("POST", "/projects/", "node", SHEET | {"project_id": project})
+        self.project, self.records = project, []
         for number in range(20):
-            record = {"record_id": str(uuid.uuid4()), "project_id": PROJECT, "stage": "client_round",
+            record = {"record_id": str(uuid.uuid4()), "project_id": project, "stage": "client_round",
                       "timestamp": f"2026-01-02T03:04:{number:02}+00:00",
                       "payload": {"round": number, "loss": 1 / (number + 1)}}
-            self.call("POST", f"/projects/{PROJECT}/records", "node", record)
+            self.call("POST", f"/projects/{project}/records", "node", record)
             self.records.append(record["record_id"])
-        self.call("POST", f"/projects/{PROJECT}/seal", "node")
+        self.call("POST", f"/projects/{project}/seal", "node")
 
     def call(self, method: str, path: str, role: str, body: object = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()

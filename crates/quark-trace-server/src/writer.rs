@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::stages::Fault;
-use quark_trace::{Outcome, Record, Result, TraceLog};
+use quark_trace::{Incoming, Outcome, Result, TraceLog};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::problem::Problem;
@@ -31,7 +31,7 @@ pub struct Job {
     /// Where to.
     pub log: TraceLog,
     /// What.
-    pub records: Vec<Record>,
+    pub records: Vec<Incoming<'static>>,
     /// The attributes of their entries.
     pub attributes: String,
     /// The size that the log must have.
@@ -156,7 +156,7 @@ fn write(mut waiting: mpsc::Receiver<Waiting>) {
 }
 
 fn weight(job: &Job) -> (usize, usize) {
-    (job.records.len(), job.records.iter().map(|record| record.line().len()).sum())
+    (job.records.len(), job.records.iter().map(Incoming::length).sum())
 }
 
 /// Puts the requests of one project together, in the order in which they came.
@@ -235,15 +235,16 @@ mod tests {
 
     use super::*;
 
-    fn record(id: usize, stage: &str) -> Record {
+    fn record(id: usize, stage: &str) -> Incoming<'static> {
         let line = format!(
             "{{\"record_id\": \"{id}\", \"project_id\": \"p\", \"stage\": \"{stage}\", \
              \"timestamp\": \"t\", \"payload\": {{}}}}"
         );
-        Record::from_line(line.into_bytes()).unwrap()
+        let read = Incoming::read(&"p".parse().unwrap(), line.into_bytes(), |_| Ok::<_, ()>(()));
+        read.unwrap().unwrap()
     }
 
-    fn job(log: &TraceLog, records: Vec<Record>) -> Job {
+    fn job(log: &TraceLog, records: Vec<Incoming<'static>>) -> Job {
         Job {
             log: log.clone(),
             records,
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn requests_that_are_written_together_are_answered_each() {
         let log = TraceLog::new(Arc::new(MemoryStore::new()), "p".parse().unwrap());
-        log.append_all(&[record(7, "s")]).unwrap();
+        log.append_received([(&record(7, "s"), "")], None).unwrap();
         let jobs = [
             job(&log, vec![record(1, "s"), record(7, "s")]),
             job(&log, vec![record(1, "s")]),
@@ -277,7 +278,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_suffers_for_another() {
         let log = TraceLog::new(Arc::new(MemoryStore::new()), "p".parse().unwrap());
-        log.append_all(&[record(1, "s")]).unwrap();
+        log.append_received([(&record(1, "s"), "")], None).unwrap();
         let writer = Writer::start(NonZeroUsize::MIN, 8);
         let (good, bad) = (job(&log, vec![record(2, "s")]), job(&log, vec![record(1, "other")]));
         let (good, bad) = tokio::join!(writer.append(good), writer.append(bad));

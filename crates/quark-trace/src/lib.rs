@@ -30,7 +30,7 @@ pub mod verify;
 
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use history::History;
-pub use log::{Received, TraceLog};
+pub use log::{Incoming, Received, TraceLog};
 pub use project::{Project, SheetVersion};
 pub use quark_trace_core as core;
 pub use query::{AsOf, Cursor, Search};

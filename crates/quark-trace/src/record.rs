@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use quark_trace_core::json::{Event, Scanner};
-use quark_trace_core::record::{RecordFault, View};
+use quark_trace_core::record::View;
 use quark_trace_core::stages::Fault;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -28,22 +28,8 @@ impl Eq for Record {}
 impl Record {
     /// Takes a line; it is refused when it is no record.
     pub fn from_line(line: Vec<u8>) -> Result<Self> {
-        match View::parse(&line) {
-            Ok(_) => Ok(Self { line, faults: Vec::new() }),
-            Err(fault) => Err(unreadable(fault)),
-        }
-    }
-
-    /// As [`Record::from_line`], and has the fields looked at while they are read anyway.
-    pub fn from_line_with<T>(
-        line: Vec<u8>,
-        look: impl FnOnce(&View<'_>) -> T,
-    ) -> Result<(Self, T)> {
-        let looked = match View::parse(&line) {
-            Ok(view) => look(&view),
-            Err(fault) => return Err(unreadable(fault)),
-        };
-        Ok((Self { line, faults: Vec::new() }, looked))
+        view_of(&line)?;
+        Ok(Self { line, faults: Vec::new() })
     }
 
     /// Takes a line that was written here from checked parts.
@@ -123,8 +109,12 @@ pub fn members(object: &[u8]) -> Vec<(Cow<'_, str>, &[u8])> {
     found
 }
 
-fn unreadable(fault: RecordFault) -> Error {
-    Error::new(ErrorKind::Corrupted, "read a record", format!("the line {fault}")).caused_by(fault)
+/// The fields of a line, which is refused when it is no record.
+pub(crate) fn view_of(line: &[u8]) -> Result<View<'_>> {
+    View::parse(line).map_err(|fault| {
+        Error::new(ErrorKind::Corrupted, "read a record", format!("the line {fault}"))
+            .caused_by(fault)
+    })
 }
 
 impl fmt::Debug for Record {

@@ -1,34 +1,34 @@
 //! JSON text encoded anew on one line.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
+use super::names::Names;
 use super::{PayloadError, PayloadValue};
 use crate::json::{Event, Number, write};
 
 /// Encodes a stream of events on one line.
 #[derive(Default)]
-pub(super) struct Encoder {
+pub(super) struct Encoder<'t> {
     pub out: Vec<u8>,
-    /// The names seen in each open object, `None` for an array.
-    names: Vec<Option<HashSet<Vec<u8>>>>,
+    names: Names<'t>,
     after_key: bool,
 }
 
-impl Encoder {
-    pub fn event(&mut self, event: Event<'_>) -> Result<(), PayloadError> {
+impl<'t> Encoder<'t> {
+    pub fn event(&mut self, event: Event<'t>) -> Result<(), PayloadError> {
         if self.out.is_empty() && event != Event::ObjectStart {
             return Err(PayloadError::NotAnObject);
         }
         if matches!(event, Event::ObjectEnd | Event::ArrayEnd) {
-            self.names.pop();
+            self.names.close();
             self.out.push(if event == Event::ObjectEnd { b'}' } else { b']' });
             return Ok(());
         }
         self.separate();
         match event {
-            Event::Key(text) => return self.key(text.to_wtf8().into_owned()),
-            Event::ObjectStart => self.open(b'{', Some(HashSet::new())),
-            Event::ArrayStart => self.open(b'[', None),
+            Event::Key(text) => return self.key(text.to_wtf8()),
+            Event::ObjectStart => self.open(b'{'),
+            Event::ArrayStart => self.open(b'['),
             Event::String(text) => {
                 write::string_wtf8(&mut self.out, &text.to_wtf8());
             }
@@ -47,21 +47,16 @@ impl Encoder {
         }
     }
 
-    fn open(&mut self, bracket: u8, names: Option<HashSet<Vec<u8>>>) {
+    fn open(&mut self, bracket: u8) {
         self.out.push(bracket);
-        self.names.push(names);
+        self.names.open();
     }
 
-    fn key(&mut self, name: Vec<u8>) -> Result<(), PayloadError> {
+    fn key(&mut self, name: Cow<'t, [u8]>) -> Result<(), PayloadError> {
         write::string_wtf8(&mut self.out, &name);
         self.out.extend_from_slice(b": ");
         self.after_key = true;
-        let key = String::from_utf8_lossy(&name).into_owned();
-        let names = self.names.last_mut().and_then(Option::as_mut);
-        match names.is_none_or(|names| names.insert(name)) {
-            true => Ok(()),
-            false => Err(PayloadError::RepeatedKey { key }),
-        }
+        self.names.take(name)
     }
 
     fn number(&mut self, number: Number<'_>) {

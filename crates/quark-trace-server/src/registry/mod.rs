@@ -13,7 +13,7 @@ use quark_trace::core::payload::Payload;
 use quark_trace::core::query::{Field, Query};
 use quark_trace::core::record::View;
 use quark_trace::store::{Durability, Store};
-use quark_trace::{AsOf, Error, ErrorKind, Result, TraceLog};
+use quark_trace::{AsOf, Error, ErrorKind, Incoming, Result, TraceLog};
 
 mod changes;
 mod event;
@@ -102,7 +102,8 @@ impl Registry {
             let record = self.log.draft(event.stage(), payload.as_bytes())?;
             let attributes = format!(" by={}", percent_encode(by.as_str().as_bytes()));
             attempts += 1;
-            match self.log.append_received([(&record, attributes.as_str())], Some(until)) {
+            let incoming = Incoming::of(self.log.project(), &record)?;
+            match self.log.append_received([(&incoming, attributes.as_str())], Some(until)) {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::Conflict { .. })
                         && attempts < ATTEMPTS => {}

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use quark_trace::Record;
+use quark_trace::Incoming;
+use quark_trace::core::ids::ProjectId;
 use serde::Serialize;
 
 use super::body::{Content, Share};
 use super::receipt::{leaf_hash_of, path_faults};
-use super::records::{Taken, append_job, taken};
+use super::records::{append_job, taken};
 use crate::app::App;
 use crate::problem::{Code, PathFault, Problem};
 use crate::writer::Job;
@@ -44,21 +45,30 @@ pub struct Place {
 /// Below so many lines a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 200;
 
-/// The records of a batch, their ids, and the memory that they take.
-type Lines = (Vec<Record>, Vec<String>, Option<Share>);
+/// The records of a batch.
+type Records = Vec<Incoming<'static>>;
 
-/// Takes the lines of a batch.
-pub async fn lines(app: &App, content: Content) -> Result<Lines, Problem> {
+/// Takes the lines of a batch, and the memory that they take.
+pub async fn lines(
+    app: &App,
+    project: &ProjectId,
+    content: Content,
+) -> Result<(Records, Option<Share>), Problem> {
     let (most, longest) = (app.settings.limits.batch_records, app.settings.limits.record);
+    let project = project.clone();
     // Reading a thousand records takes milliseconds, in which others must not wait.
     let read = tokio::task::spawn_blocking(move || {
-        let (records, ids) = read(&content.bytes, most, longest)?;
-        Ok((records, ids, content.share))
+        Ok((read(&project, &content.bytes, most, longest)?, content.share))
     });
     read.await.map_err(|_| Problem::new(Code::Internal, "the batch could not be read"))?
 }
 
-fn read(bytes: &[u8], most: usize, longest: usize) -> Result<(Vec<Record>, Vec<String>), Problem> {
+fn read(
+    project: &ProjectId,
+    bytes: &[u8],
+    most: usize,
+    longest: usize,
+) -> Result<Records, Problem> {
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
     let lines = lines.map(|(at, line)| (at + 1, line.strip_suffix(b"\r").unwrap_or(line)));
     let lines: Vec<_> = lines.filter(|(_, line)| !line.trim_ascii().is_empty()).collect();
@@ -70,41 +80,47 @@ fn read(bytes: &[u8], most: usize, longest: usize) -> Result<(Vec<Record>, Vec<S
         return Err(Problem::new(Code::TooLarge, detail).not_written());
     }
     let read_part = |part: &[(usize, &[u8])]| {
-        part.iter().map(|(number, line)| read_line(*number, line, longest)).collect()
+        part.iter().map(|(number, line)| read_line(project, *number, line, longest)).collect()
     };
     if lines.len() < PARALLEL_FROM {
-        let all: Result<Vec<Taken>, Problem> = read_part(&lines);
-        return Ok(all?.into_iter().unzip());
+        return read_part(&lines);
     }
     let (first, second) = lines.split_at(lines.len() / 2);
-    let (one, other): (Result<Vec<Taken>, _>, Result<Vec<Taken>, _>) =
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| read_part(second));
-            let one = read_part(first);
-            (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-    Ok(one?.into_iter().chain(other?).unzip())
+    let (one, other): (Result<Records, _>, Result<Records, _>) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| read_part(second));
+        let one = read_part(first);
+        (one, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let mut all = one?;
+    all.extend(other?);
+    Ok(all)
 }
 
-fn read_line(number: usize, line: &[u8], longest: usize) -> Result<Taken, Problem> {
+fn read_line(
+    project: &ProjectId,
+    number: usize,
+    line: &[u8],
+    longest: usize,
+) -> Result<Incoming<'static>, Problem> {
     if line.len() > longest {
         let detail = format!("line {number}: longer than {longest} bytes");
         return Err(Problem::new(Code::TooLarge, detail).not_written());
     }
-    taken(line).map_err(|mut problem| {
+    taken(project, line).map_err(|mut problem| {
         problem.detail = format!("line {number}: {}", problem.detail);
         problem
     })
 }
 
 /// Appends a batch.
-pub async fn append(app: &App, job: Job, ids: Vec<String>) -> Result<Response, Problem> {
+pub async fn append(app: &App, job: Job) -> Result<Response, Problem> {
     let project_id = job.log.project().to_string();
-    let attributes = job.attributes.clone();
-    let leaves = job.records.iter().map(|record| leaf_hash_of(record, &attributes).to_string());
-    let leaves: Vec<String> = leaves.collect();
+    let known = |record: &Incoming<'_>| {
+        (record.id().to_owned(), leaf_hash_of(record, &job.attributes).to_string())
+    };
+    let known: Vec<_> = job.records.iter().map(known).collect();
     let done = append_job(app, job).await?;
-    let places = ids.into_iter().zip(leaves).zip(done.records);
+    let places = known.into_iter().zip(done.records);
     let places = places.map(|((record_id, leaf), written)| Place {
         record_id,
         index: written.index,

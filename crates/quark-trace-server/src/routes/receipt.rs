@@ -7,7 +7,7 @@ use quark_trace::core::ledger::{Digest, Kind, entry};
 use quark_trace::core::stages::Fault;
 use quark_trace::store::{Plan, Row};
 use quark_trace::tree::LogTree;
-use quark_trace::{Record, TraceLog};
+use quark_trace::{Incoming, Record, TraceLog};
 use serde::Serialize;
 
 use crate::problem::{Code, PathFault, Problem};
@@ -108,14 +108,14 @@ pub fn path_faults(faults: &[Fault]) -> Vec<PathFault> {
 }
 
 /// The hash of the leaf that a record gets.
-pub fn leaf_hash_of(record: &Record, attributes: &str) -> Digest {
+pub fn leaf_hash_of(record: &Incoming<'_>, attributes: &str) -> Digest {
     leaf_hash(&entry_of(record, attributes))
 }
 
 /// The entry that a record gets.
-pub fn entry_of(record: &Record, attributes: &str) -> Vec<u8> {
+pub fn entry_of(record: &Incoming<'_>, attributes: &str) -> Vec<u8> {
     let mut line = Vec::with_capacity(160);
-    entry::write(&mut line, Kind::Record, Digest::of(record.line()));
+    entry::write(&mut line, Kind::Record, record.digest());
     line.extend_from_slice(attributes.as_bytes());
     line
 }

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use quark_trace::Record;
 use quark_trace::clock::{Clock, SystemClock};
-use quark_trace::core::ids::percent_encode;
+use quark_trace::core::ids::{ProjectId, percent_encode};
 use quark_trace::core::payload::Payload;
 use quark_trace::core::record::{Field, View};
+use quark_trace::{ErrorKind, Incoming};
 use serde::Deserialize;
 
 use super::asked::{Asked, is_of_type};
@@ -78,20 +78,20 @@ pub async fn append(
     let limits = &app.settings.limits;
     if is_of_type(&headers, "application/x-ndjson") {
         let content = body::read(&headers, content, limits.batch, limits.body_wait).await?;
-        let (records, ids, share) = batch::lines(&app, content).await?;
         let (log, attributes) = (granted.log()?.clone(), attributes(&granted.caller));
+        let (records, share) = batch::lines(&app, log.project(), content).await?;
         let job = Job { log, records, attributes, expected: parameters.expected, share };
-        return batch::append(&app, job, ids).await;
+        return batch::append(&app, job).await;
     }
     if !is_of_type(&headers, "application/json") {
         let detail = "send a record as application/json, or a batch as application/x-ndjson";
         return Err(Problem::new(Code::UnsupportedMediaType, detail).not_written());
     }
     let content = body::read(&headers, content, limits.record, limits.body_wait).await?;
-    let (record, id) = taken(&content.bytes)?;
-    let attributes = attributes(&granted.caller);
-    let entry = receipt::entry_of(&record, &attributes);
     let log = granted.log()?.clone();
+    let record = taken(log.project(), &content.bytes)?;
+    let attributes = attributes(&granted.caller);
+    let (id, entry) = (record.id().to_owned(), receipt::entry_of(&record, &attributes));
     let (expected, share) = (parameters.expected, content.share);
     let job = Job { log: log.clone(), records: vec![record], attributes, expected, share };
     let Done { records, size } = append_job(&app, job).await?;
@@ -134,11 +134,8 @@ pub fn attributes(caller: &Caller) -> String {
     }
 }
 
-/// A record as it was sent, and its id.
-pub type Taken = (Record, String);
-
 /// Takes a record as it was sent; line ends in it become spaces, so that it is one line.
-pub fn taken(sent: &[u8]) -> Result<Taken, Problem> {
+pub fn taken(project: &ProjectId, sent: &[u8]) -> Result<Incoming<'static>, Problem> {
     let mut line = sent.to_vec();
     for byte in &mut line {
         if matches!(byte, b'\n' | b'\r') {
@@ -148,14 +145,19 @@ pub fn taken(sent: &[u8]) -> Result<Taken, Problem> {
     if std::str::from_utf8(&line).is_err() {
         return Err(Problem::invalid("the record is not UTF-8"));
     }
-    let read = Record::from_line_with(line, checked_id);
-    let (record, id) = read.map_err(|error| Problem::invalid(error.message()))?;
-    Ok((record, id?))
+    match Incoming::read(project, line, check) {
+        Ok(checked) => checked,
+        // What is wrong is what came, not what is stored.
+        Err(error) if error.kind() == ErrorKind::Corrupted => {
+            Err(Problem::invalid(error.message()))
+        }
+        Err(error) => Err(Problem::from(error)),
+    }
 }
 
-/// The id of a record that a server takes: fields are texts, no key stands twice, the payload keeps
+/// Checks what a server asks of a record: fields are texts, no key stands twice, the payload keeps
 /// the limits.
-fn checked_id(view: &View<'_>) -> Result<String, Problem> {
+fn check(view: &View<'_>) -> Result<(), Problem> {
     if view.repeated_keys {
         return Err(Problem::invalid("the record has a key twice; one value would be lost"));
     }
@@ -175,7 +177,6 @@ fn checked_id(view: &View<'_>) -> Result<String, Problem> {
             "record_id must be 1 to 200 bytes without control characters",
         ));
     }
-    Payload::from_json(view.payload)
-        .map_err(|fault| Problem::from(quark_trace::Error::from(fault)))?;
-    Ok(id.into_owned())
+    let payload = Payload::check_json(view.payload);
+    payload.map_err(|fault| Problem::from(quark_trace::Error::from(fault)))
 }

@@ -213,7 +213,15 @@ impl Moved {
         let attributes =
             std::str::from_utf8(attributes).map_err(|fault| unread(fault.to_string()))?;
         let (kind, digest, object) = (entry.kind, entry.object, self.object.as_slice());
-        Ok(Some(NewEntry { kind, object, digest, attributes, record_id: None, schemas: None }))
+        Ok(Some(NewEntry {
+            kind,
+            object,
+            digest,
+            attributes,
+            record_id: None,
+            is_own_id: false,
+            schemas: None,
+        }))
     }
 }
 

@@ -19,8 +19,10 @@ use crate::stages::rules::KnownRules;
 use crate::store::{Appended, Commit, Durability, NewEntry, Place, Plan, Row, Select, Store};
 use crate::summary::Kept;
 
+mod incoming;
 mod received;
 
+pub use incoming::Incoming;
 pub use received::Received;
 
 /// The records of a project in a store: append-only.
@@ -198,22 +200,6 @@ impl TraceLog {
     /// The stages of the project, and what is asked of their records.
     pub fn stages(&self) -> Stages<'_> {
         Stages::of(self)
-    }
-
-    /// The id of a record, which must be of this project.
-    fn id_of_own(&self, record: &Record) -> Result<String> {
-        let view = record.view();
-        let named = view.project_id.to_str();
-        check_stage(&view.stage.to_str())?;
-        if named == self.project.as_str() {
-            return Ok(view.record_id.to_str().into_owned());
-        }
-        let message = format!(
-            "the record is of project {named:?}, this log is of {:?}",
-            self.project.as_str()
-        );
-        Err(Error::new(ErrorKind::InvalidInput, "append a record", message)
-            .with_outcome(Outcome::NotWritten))
     }
 
     fn commit(&self, entries: &[NewEntry<'_>], expected: Option<u64>) -> Result<Appended> {

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use quark_trace_core::ledger::Kind;
 use quark_trace_core::query::{Field, VALUE_LIMIT};
 use quark_trace_core::record::View;
 use quark_trace_core::stages::Fault;
 
-use super::{ATTEMPTS, TraceLog, is_outdated};
+use super::{ATTEMPTS, Incoming, TraceLog, is_outdated};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::record::Record;
 use crate::store::{Appended, NewEntry, Plan, Row, Select};
@@ -25,26 +24,22 @@ pub struct Received {
 impl TraceLog {
     /// Appends records with ids of the caller's in one step, all or none.
     pub fn append_all(&self, records: &[Record]) -> Result<Appended> {
-        let received = records.iter().map(|record| (record, ""));
+        let incoming = records.iter().map(|record| Incoming::of(self.project(), record));
+        let incoming: Vec<_> = incoming.collect::<Result<_>>()?;
+        let received = incoming.iter().map(|incoming| (incoming, ""));
         Ok(self.append_received(received, None)?.appended)
     }
 
-    /// As [`TraceLog::append_all`], for who takes records from others: what stands beside each record
-    /// (attributes with a space before each, as ` by=node-1 at=1767322985000`) is noted in its entry.
-    /// `expected` is the size that the log must have.
+    /// As [`TraceLog::append_all`], for who takes records of this project from others: what stands
+    /// beside each record (attributes with a space before each, as ` by=node-1 at=1767322985000`)
+    /// is noted in its entry. `expected` is the size that the log must have.
     pub fn append_received<'a>(
         &self,
-        received: impl IntoIterator<Item = (&'a Record, &'a str)>,
+        received: impl IntoIterator<Item = (&'a Incoming<'a>, &'a str)>,
         expected: Option<u64>,
     ) -> Result<Received> {
-        let received: Vec<_> = received.into_iter().collect();
-        let ids = received.iter().map(|(record, _)| self.id_of_own(record));
-        let ids: Vec<String> = ids.collect::<Result<_>>()?;
-        let mut entries = Vec::with_capacity(received.len());
-        for ((record, attributes), id) in received.iter().zip(&ids) {
-            let entry = NewEntry::new(Kind::Record, record.line());
-            entries.push(NewEntry { record_id: Some(id), attributes, ..entry });
-        }
+        let entries = received.into_iter().map(|(incoming, attributes)| incoming.entry(attributes));
+        let mut entries: Vec<_> = entries.collect();
         self.commit_checked(&mut entries, expected)
     }
 

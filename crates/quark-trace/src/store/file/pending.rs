@@ -55,7 +55,15 @@ impl Pending {
     pub fn push_adopted(&mut self, digest: Digest) {
         let object: &[u8] = &[];
         let (kind, attributes, record_id) = (Kind::RecordAdopted, "", None);
-        self.push_entry(&NewEntry { kind, object, digest, attributes, record_id, schemas: None });
+        self.push_entry(&NewEntry {
+            kind,
+            object,
+            digest,
+            attributes,
+            record_id,
+            is_own_id: false,
+            schemas: None,
+        });
     }
 
     /// The entries whose objects are files of their own.

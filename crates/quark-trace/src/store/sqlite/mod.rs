@@ -26,7 +26,9 @@ use quark_trace_core::ids::ProjectId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::sheets::SheetRow;
-use super::{Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo, StoredSheet, Unsigned};
+use super::{
+    Appended, Beside, Commit, Durability, Head, Plan, Row, Store, StoreInfo, StoredSheet, Unsigned,
+};
 use crate::error::{Error, ErrorKind, Outcome, Result};
 use crate::keys::Keyring;
 
