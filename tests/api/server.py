@@ -47,7 +47,7 @@ class Server:
                               capture_output=True, env=self.environment, text=True)
         return json.loads(done.stdout)
 
-    def fill(self, project: str = PROJECT) -> None:
+    def fill(self, project: str = PROJECT) -> str:
         """Begins a project and logs some records, which are those to call about from then on."""
         self.call("POST", "/projects/", "node", SHEET | {"project_id": project})
         self.project, self.records = project, []
@@ -58,6 +58,7 @@ class Server:
             self.call("POST", f"/projects/{project}/records", "node", record)
             self.records.append(record["record_id"])
         self.call("POST", f"/projects/{project}/seal", "node")
+        return project
 
     def call(self, method: str, path: str, role: str, body: object = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()

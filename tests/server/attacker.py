@@ -3,19 +3,20 @@
     attacker.py HOST PORT COUNT SECONDS    beginning and drop come as two lines of hex; prints what
                                            became of the connections, as JSON
 
-An attack that is over at once is made again: what it does to others takes seconds to measure.
+An attack that is over at once is made again each second: what it does to others takes time to
+measure.
 
-A process of its own with the least priority: attackers have machines of their own, and what theirs
-compute must not count as what the server takes from others.
+A process of its own that gives way to all others, see `wire.give_way`.
 """
 
 import json
-import os
 import resource
 import selectors
 import socket
 import sys
 import time
+
+from wire import give_way
 
 ADDRESSES = 25
 AT_LEAST_S = 5
@@ -28,7 +29,7 @@ class Attack:
         self.selector, self.drop = selectors.DefaultSelector(), drop
         self.opened: dict[socket.socket, float] = {}
         self.longest = 0.0
-        self.refused = 0
+        self.most = self.refused = 0
         self.answers: list[bytes] = []
         for number in range(count):
             stream = socket.socket()
@@ -43,6 +44,7 @@ class Attack:
                 stream.close()
                 continue
             self.opened[stream] = time.monotonic()
+            self.most = max(self.most, len(self.opened))
             self.selector.register(stream, selectors.EVENT_READ)
             if number % 200 == 0:
                 self.look(0)
@@ -78,23 +80,28 @@ class Attack:
                     pass
                 except OSError:
                     self.gone(stream)
+        self.look(0)
+
 
 def report(attacks: list[Attack]) -> dict:
     answers = {answer.decode("ascii", "replace") for attack in attacks for answer in attack.answers}
     return {"attacks": len(attacks), "refused": sum(attack.refused for attack in attacks),
+            "most": max(attack.most for attack in attacks),
             "left": sum(len(attack.opened) for attack in attacks),
             "longest_s": max(attack.longest for attack in attacks), "answers": sorted(answers)}
 
 
 def main(host: str, port: int, count: int, seconds: float) -> None:
-    os.nice(19)
+    give_way()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     beginning, drop = (bytes.fromhex(sys.stdin.readline()) for _ in range(2))
     attacks, until = [], time.monotonic() + AT_LEAST_S
     while not attacks or time.monotonic() < until:
+        again = time.monotonic() + 1
         attacks.append(Attack(host, port, count, beginning, drop))
         attacks[-1].go_on(seconds)
+        time.sleep(max(0, again - time.monotonic()))
     print(json.dumps(report(attacks)))
 
 

@@ -3,16 +3,17 @@
     flooder.py HOST PORT SECONDS    reads a key; prints how often each kind was sent and which
                                     statuses came back, as JSON
 
-A process of its own with the least priority, for the reason that `attacker.py` gives.
+A process of its own that gives way to all others, see `wire.give_way`.
 """
 
 import gzip
 import json
-import os
 import socket
 import sys
 import threading
 import time
+
+from wire import give_way
 
 MEBIBYTE = 1024 * 1024
 AT_A_TIME = 8
@@ -53,7 +54,7 @@ def send(host: str, port: int, beginning: bytes, part: bytes, times: int) -> str
 
 
 def main(host: str, port: int, seconds: float) -> None:
-    os.nice(19)
+    give_way()
     kinds = requests(sys.stdin.readline().strip())
     counts: dict[str, dict[str, int]] = {name: {} for name in kinds}
     lock, end = threading.Lock(), time.monotonic() + seconds

@@ -305,3 +305,17 @@ fn line_ends_are_no_part_of_the_records() {
         });
     }
 }
+
+/// What is wrong elsewhere in the ledger does not hide the sheet.
+#[test]
+fn the_sheet_is_found_beside_lines_that_are_no_entries() {
+    let sealed = Sealed::new("demo");
+    let path = sealed.file("{P}.qtlog/ledger");
+    let ledger = fs::read_to_string(&path).unwrap();
+    let (rest, last) = ledger.trim_end().rsplit_once('\n').unwrap();
+    fs::write(&path, format!("{rest}\n{}\n", last.replacen("record", "recor\u{1}", 1))).unwrap();
+    let store = FileStore::new(sealed.folder.join("data")).read_only();
+    let log = TraceLog::new(Arc::new(store), "demo".parse().unwrap());
+    let project = Project::resume(log).unwrap();
+    assert_eq!(project.sheet().purpose(), "Detect fraud sooner");
+}

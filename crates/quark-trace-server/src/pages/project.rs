@@ -7,7 +7,6 @@ use axum::response::Response;
 use quark_trace::clock::timestamp;
 use quark_trace::core::query::Field;
 use quark_trace::core::sheet::FactSheet;
-use quark_trace::project::last_sheet;
 use quark_trace::summary::{NumberRange, summary};
 use quark_trace::{Result, Summary, TraceLog};
 
@@ -139,7 +138,9 @@ impl ProjectPage {
     pub fn read(frame: Frame, log: &TraceLog) -> Result<Self> {
         let head = log.store().head(log.project())?;
         let size = head.as_ref().map_or(0, |head| head.range.size());
-        let sheet = last_sheet(log)?.map(|version| version.sheet);
+        // One that cannot be read must not hide what the panel says of it.
+        let sheet = log.store().sheet(log.project())?;
+        let sheet = sheet.and_then(|bytes| FactSheet::from_json(&bytes).ok());
         let summary = summary(log)?;
         let recent = Recent::read(log, size, &summary)?;
         let links = ProjectLinks::of(log.project().as_str());

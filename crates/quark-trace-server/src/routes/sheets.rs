@@ -184,7 +184,8 @@ fn append_next(
 ) -> Result<Placed, Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = last_sheet(log)?.ok_or_else(Problem::missing)?;
+        let last = last_sheet(log).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
+        let last = last.ok_or_else(Problem::missing)?;
         check_successor(&last.sheet, sheet).map_err(|fault| {
             Problem::invalid(format!("this is not the next version of the sheet: {fault}"))
         })?;
@@ -247,7 +248,8 @@ fn append_amended(
 ) -> Result<(Vec<u8>, u64), Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = last_sheet(log)?.ok_or_else(Problem::missing)?;
+        let last = last_sheet(log).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
+        let last = last.ok_or_else(Problem::missing)?;
         let next = last.sheet.amend(amendment, &now());
         let next = next.map_err(|fault| Problem::invalid(fault.to_string()))?;
         let bytes = next.to_json_bytes();

@@ -38,8 +38,10 @@ impl TraceLog {
         received: impl IntoIterator<Item = (&'a Incoming<'a>, &'a str)>,
         expected: Option<u64>,
     ) -> Result<Received> {
-        let entries = received.into_iter().map(|(incoming, attributes)| incoming.entry(attributes));
-        let mut entries: Vec<_> = entries.collect();
+        let entries = received
+            .into_iter()
+            .map(|(incoming, attributes)| incoming.entry(self.project(), attributes));
+        let mut entries: Vec<_> = entries.collect::<Result<_>>()?;
         self.commit_checked(&mut entries, expected)
     }
 

@@ -266,7 +266,8 @@ pub struct NewEntry<'a> {
     pub attributes: &'a str,
     /// The id of a record that the caller chose: it is appended once, however often it is tried.
     pub record_id: Option<&'a str>,
-    /// Whether that id was read off the record, so that no store has to look.
+    /// Whether that id was read off the record, so that no store has to look. Untrue, the store may
+    /// take the record's own id a second time.
     pub is_own_id: bool,
     /// For a record that was checked: what [`Schemas::until`] was. Refused with `Conflict` when
     /// another schema came meanwhile. A store may check buffered records against what it knows.

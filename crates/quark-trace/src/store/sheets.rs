@@ -27,7 +27,8 @@ impl StoredSheet {
         let plan = Plan { select: Select::Sheets, ..Plan::default() };
         store.scan(project, &plan, &mut |row| {
             match row {
-                Row::Entry { index, line, object, .. } => {
+                // A scan tells of lines that are no entries, too.
+                Row::Entry { index, line, object, .. } if is_sheet(line) => {
                     let (line, object) = (line.to_vec(), object.map(Cow::into_owned));
                     last = Some(SheetRow { index, line, object });
                 }
@@ -54,10 +55,11 @@ pub(super) struct SheetRow {
 impl SheetRow {
     /// The sheet, if it is the one that the entry names.
     pub fn checked(self) -> Result<StoredSheet> {
-        let named = Entry::parse(&self.line).map(|entry| entry.object);
+        let entry = Entry::parse(&self.line).ok();
+        let named = entry.filter(|entry| entry.kind.is_sheet()).map(|entry| entry.object);
         let index = self.index;
         match self.object {
-            Some(bytes) if named.is_ok_and(|named| named == Digest::of(&bytes)) => {
+            Some(bytes) if named == Some(Digest::of(&bytes)) => {
                 Ok(StoredSheet { index: Some(index), bytes })
             }
             found => {
@@ -70,4 +72,8 @@ impl SheetRow {
             }
         }
     }
+}
+
+fn is_sheet(line: &[u8]) -> bool {
+    Entry::parse(line).is_ok_and(|entry| entry.kind.is_sheet())
 }

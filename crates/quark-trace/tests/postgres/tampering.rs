@@ -2,6 +2,7 @@
 //! plain SQL: `verify` notices each, and says where.
 
 use postgres::Client;
+use quark_trace::ErrorKind;
 use quark_trace::core::ids::ProjectId;
 use quark_trace::core::ledger::Kind;
 use quark_trace::store::{Commit, Durability, NewEntry, Store};
@@ -227,5 +228,29 @@ fn rows_that_were_added() {
         assert_eq!(judged.as_ref().map(Verdict::exit_code), Ok(1), "{add}: {judged:?}");
         client.batch_execute(remove).unwrap();
         assert_ne!(judge(&schema, &project).unwrap().exit_code(), 1, "after {remove}");
+    }
+}
+
+#[test]
+fn the_last_sheet_is_the_one_that_the_ledger_names() {
+    let schema = Schema::new();
+    let project: ProjectId = "demo".parse().unwrap();
+    let store = schema.open();
+    for sheet in [b"{\"version\": 1}", b"{\"version\": 2}"] {
+        let entries = [NewEntry::new(Kind::Sheet, sheet)];
+        let commit = Commit { entries: &entries, expected: None, durability: Durability::Sync };
+        store.append(&project, &commit).unwrap();
+    }
+    let last = store.last_sheet(&project).unwrap().unwrap();
+    assert_eq!((last.index, last.bytes.as_slice()), (Some(2), &b"{\"version\": 2}"[..]));
+    let mut client = schema.client();
+    for (change, fault) in [
+        ("UPDATE qt_object SET bytes = '{}' WHERE idx = 2", "entry 2 is not the one it names"),
+        ("DELETE FROM qt_object WHERE idx = 2", "entry 2 is missing"),
+    ] {
+        assert_eq!(client.execute(change, &[]).unwrap(), 1, "{change}");
+        let refused = store.last_sheet(&project).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Corrupted, "{change}");
+        assert!(refused.message().contains(fault), "{change}: {refused}");
     }
 }

@@ -8,7 +8,7 @@ use quark_trace::core::ledger::Kind;
 use quark_trace::core::sheet::{Amendment, FactSheet, template};
 use quark_trace::store::{Commit, Durability, NewEntry, SqliteStore, Store};
 use quark_trace::verify::{Level, Policy, Severity, Verdict, verify};
-use quark_trace::{Project, TraceLog};
+use quark_trace::{ErrorKind, Project, TraceLog};
 use rusqlite::types::Value;
 
 use crate::folder::{Folder, project};
@@ -314,4 +314,27 @@ fn flip(chosen: &dyn Fn(usize) -> bool) -> usize {
         sealed.restore();
     }
     flips
+}
+
+#[test]
+fn nobody_amends_a_sheet_that_is_not_the_one_of_the_ledger() {
+    let sealed = Sealed::new();
+    let last = "object_id = (SELECT object_id FROM qt_entry WHERE kind = 'sheet' ORDER BY idx DESC \
+                LIMIT 1)";
+    for (change, fault) in [
+        (
+            format!(
+                "UPDATE qt_object SET bytes = CAST(replace(bytes, 'sooner', 'later') AS BLOB) WHERE {last}"
+            ),
+            "entry 2 is not the one it names",
+        ),
+        (format!("DELETE FROM qt_object WHERE {last}"), "entry 2 is missing"),
+    ] {
+        assert_eq!(sealed.folder.connect().execute(&change, []).unwrap(), 1, "{change}");
+        let log = TraceLog::new(Arc::new(sealed.folder.open_signing()), project());
+        let refused = Project::resume(log).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Corrupted, "{change}");
+        assert!(refused.message().contains(fault), "{change}: {refused}");
+        sealed.restore();
+    }
 }

@@ -166,6 +166,17 @@ impl PostgresStore {
         });
         found.map_err(|fault| fault.of_read(READ, self.place.connections.url()))
     }
+
+    fn last_sheet_row(&self, project: &ProjectId) -> Result<Option<SheetRow>> {
+        let log_id = columns::log_id(project);
+        self.read(|connection| {
+            let rows = connection.rows(statements::LAST_SHEET, &[(&log_id, Type::INT8)]);
+            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let index = value::<i64>(row, 0)? as u64;
+            Ok(Some(SheetRow { index, line: value(row, 1)?, object: value(row, 2)? }))
+        })
+    }
 }
 
 impl Store for PostgresStore {
@@ -230,24 +241,11 @@ impl Store for PostgresStore {
     }
 
     fn last_sheet(&self, project: &ProjectId) -> Result<Option<StoredSheet>> {
-        let log_id = columns::log_id(project);
-        let found = self.read(|connection| {
-            let rows = connection.rows(statements::LAST_SHEET, &[(&log_id, Type::INT8)]);
-            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
-            let Some(row) = rows.first() else { return Ok(None) };
-            let index = value::<i64>(row, 0)? as u64;
-            Ok(Some(SheetRow { index, line: value(row, 1)?, object: value(row, 2)? }))
-        })?;
-        found.map(SheetRow::checked).transpose()
+        self.last_sheet_row(project)?.map(SheetRow::checked).transpose()
     }
 
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
-        let log_id = columns::log_id(project);
-        self.read(|connection| {
-            let rows = connection.rows(statements::SHEET, &[(&log_id, Type::INT8)]);
-            let rows = rows.map_err(|error| Fault::of(&error, Moment::Before))?;
-            rows.first().map_or(Ok(None), |row| value(row, 0))
-        })
+        Ok(self.last_sheet_row(project)?.and_then(|row| row.object))
     }
 
     fn vouch(&self, project: &ProjectId, beside: &Beside) -> Result<()> {

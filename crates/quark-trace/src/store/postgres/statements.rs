@@ -213,11 +213,6 @@ pub(super) const SCHEMAS_PAGE: &str = "SELECT e.idx, e.entry, o.bytes \
 pub(super) const SCHEMAS_UNTIL: &str = "SELECT e.idx + 1 FROM qt_entry e \
      WHERE e.log_id = $1 AND e.kind = 'schema' ORDER BY e.idx DESC LIMIT 1";
 
-/// The fact sheet in force.
-pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e \
-     LEFT JOIN qt_object o ON o.log_id = e.log_id AND o.idx = e.idx \
-     WHERE e.log_id = $1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
-
 /// Objects of no entry. Not as a join, which is planned as a loop within a loop as long as
 /// the server knows nothing of how much there is: behind a copy, for instance.
 pub(super) const STRAY_OBJECTS: &str = "SELECT idx FROM qt_object WHERE log_id = $1 \
@@ -297,7 +292,6 @@ pub(super) const ALL: &[&str] = &[
     LAST_SHEET,
     SCHEMAS_PAGE,
     SCHEMAS_UNTIL,
-    SHEET,
     STRAY_OBJECTS,
     TILE_PAGE,
     CHECKPOINTS,

@@ -1,14 +1,12 @@
-//! What goes on beside the appends: flushing, sealing, deriving, and moving the write-ahead log into
-//! the database.
+//! What goes on beside the appends: flushing, sealing, deriving, and moving the write-ahead log
+//! (`mover.rs`).
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use quark_trace_core::ids::ProjectId;
 
-use super::connection::Open;
 use super::fault::Fault;
 use super::seal::{self, Sealed, seal};
 use super::shared::{Shared, Work};
@@ -36,8 +34,6 @@ const LONG_TURN: Duration = Duration::from_millis(250);
 const TURN: Duration = Duration::from_millis(3);
 /// How long whoever seals, flushes or closes derives; the rest is left to the next.
 const LONGEST: Duration = Duration::from_secs(2);
-/// A write-ahead log of more pages is moved into the database.
-const LONG: u64 = 2048;
 
 impl SqliteStore {
     /// Starts the thread on the first append and wakes it when it sleeps.
@@ -75,6 +71,7 @@ impl SqliteStore {
         let shared = &self.shared;
         let flushed = shared.flush_buffered().and_then(|()| shared.disk.flush(&shared.place.path));
         shared.disk.close();
+        shared.close_mover();
         shared.place.close();
         shared.writer().close();
         flushed
@@ -83,7 +80,6 @@ impl SqliteStore {
 
 /// The thread of a store, from the first append until the store is closed.
 fn look_after(shared: &Arc<Shared>) {
-    let mut mover = Mover::default();
     let mut looked_at = Instant::now();
     let mut interrupted_at = None;
     while shared.wait_for_work(TICK) {
@@ -116,7 +112,7 @@ fn look_after(shared: &Arc<Shared>) {
         if looked_at.elapsed() >= FLUSH_AFTER {
             looked_at = Instant::now();
             // Tried again at the next look.
-            let _ = shared.move_if_long(&mut mover);
+            let _ = shared.move_if_long();
         }
     }
 }
@@ -146,7 +142,7 @@ impl Shared {
     /// Derives all that is missing by now. While nobody else writes more is derived at once, since
     /// most numbers change a page of their own; whoever does comes in between.
     pub fn derive(&self, project: &ProjectId) -> Result<(), Fault> {
-        let (log_id, mut mover) = (columns::log_id(project), Mover::default());
+        let log_id = columns::log_id(project);
         let (mut limit, mut goal, mut before) = (FIRST, None, None);
         loop {
             let mut writer = self.writer();
@@ -161,7 +157,7 @@ impl Shared {
             }
             drop(writer);
             // Tried again after the next ones.
-            let _ = self.move_if_long(&mut mover);
+            let _ = self.move_if_long();
             if left.is_none() || indexed >= *goal.get_or_insert(size) {
                 return Ok(());
             }
@@ -253,95 +249,5 @@ impl Shared {
         let written = self.disk.note_written();
         drop(writer);
         self.disk.wait(&self.place.path, written)
-    }
-
-    /// Moves a long write-ahead log into the database, so that it begins anew.
-    fn move_if_long(&self, mover: &mut Mover) -> Result<(), Fault> {
-        let length = self.place.log_pages.load(Ordering::Relaxed);
-        if length < mover.due {
-            return Ok(());
-        }
-        if mover.open.is_none() {
-            mover.open = Some(self.place.mover()?);
-        }
-        let Some(open) = &mover.open else { return Ok(()) };
-        let is_hindered = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(0)? != 0);
-        // Most of it while others append, the rest under the lock. The file keeps its length: to
-        // write over it is cheaper than to make it longer.
-        open.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], is_hindered)?;
-        if open.query_row("PRAGMA wal_checkpoint(RESTART)", [], is_hindered)? {
-            // Writers waited for nothing: readers still need the log. They may for long.
-            mover.due = length + LONG;
-        } else {
-            mover.due = LONG;
-            self.place.log_pages.store(0, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-}
-
-/// What moves the write-ahead log, and when it is next due.
-#[derive(Debug)]
-struct Mover {
-    open: Option<Open>,
-    /// Pages that the log has by then.
-    due: u64,
-}
-
-impl Default for Mover {
-    fn default() -> Self {
-        Self { open: None, due: LONG }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ops::ControlFlow;
-
-    use quark_trace_core::ledger::Kind;
-
-    use super::*;
-    use crate::store::{Commit, Durability, NewEntry, Plan, Store};
-
-    /// To move the log keeps writers waiting for as long as readers do: once, not again and again.
-    #[test]
-    fn readers_that_take_long_hinder_nobody_twice() {
-        let folder = std::env::temp_dir().join(format!("quark-mover-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir(&folder).unwrap();
-        let store = SqliteStore::new(folder.join("trace.db")).unwrap();
-        // No thread does what is tried here.
-        store.shared.work().runs = true;
-        let project: ProjectId = "p".parse().unwrap();
-        let fill = || {
-            for number in 0..100 {
-                let object = format!("{{\"purpose\": \"{number} {}\"}}", "x".repeat(100_000));
-                let entries = [NewEntry::new(Kind::Sheet, object.as_bytes())];
-                let (expected, durability) = (None, Durability::Os);
-                let commit = Commit { entries: &entries, expected, durability };
-                store.append(&project, &commit).unwrap();
-            }
-        };
-        let pages = || store.shared.place.log_pages.load(Ordering::Relaxed);
-        let mut mover = Mover::default();
-        fill();
-        let scanned = store.scan(&project, &Plan::default(), &mut |_| {
-            let long = pages();
-            assert!(long >= LONG, "{long}");
-            fill();
-            store.shared.move_if_long(&mut mover).unwrap();
-            let longer = pages();
-            assert!(longer > long && mover.due == longer + LONG, "{longer}, {mover:?}");
-            ControlFlow::Break(())
-        });
-        scanned.unwrap();
-        // The reader is gone, but that is seen when it is due.
-        let before = pages();
-        store.shared.move_if_long(&mut mover).unwrap();
-        assert_eq!(pages(), before);
-        fill();
-        store.shared.move_if_long(&mut mover).unwrap();
-        assert_eq!((pages(), mover.due), (0, LONG));
-        drop(store);
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -138,12 +138,11 @@ impl Place {
         Ok(open)
     }
 
-    /// A connection that moves the write-ahead log into the database. It loses patience soon, since
-    /// it may have to wait for readers while it keeps writers waiting.
+    /// A connection that moves the write-ahead log into the database.
     pub fn mover(&self) -> Result<Open, Fault> {
         self.check_process()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Open::new(&self.path, flags, Duration::from_millis(20))
+        Open::new(&self.path, flags, super::mover::PATIENCE)
     }
 
     fn keep_a_write_ahead_log(&self, open: &Connection) -> Result<(), Fault> {

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use quark_trace_core::ids::ProjectId;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::sheets::SheetRow;
 use super::{
@@ -49,6 +49,7 @@ mod head;
 mod ids;
 mod index;
 mod migrations;
+mod mover;
 mod paths;
 mod pending;
 mod scan;
@@ -293,17 +294,11 @@ impl Store for SqliteStore {
     }
 
     fn last_sheet(&self, project: &ProjectId) -> Result<Option<StoredSheet>> {
-        let found = self.read(|connection| scan::last_sheet(connection, project))?;
-        found.map(SheetRow::checked).transpose()
+        self.read(|open| scan::last_sheet(open, project))?.map(SheetRow::checked).transpose()
     }
 
     fn sheet(&self, project: &ProjectId) -> Result<Option<Vec<u8>>> {
-        let log_id = columns::log_id(project);
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(statements::SHEET)?;
-            let found = statement.query_row([log_id], |row| row.get(0)).optional()?;
-            Ok(found.flatten())
-        })
+        Ok(self.read(|open| scan::last_sheet(open, project))?.and_then(|row| row.object))
     }
 
     fn index(&self, project: &ProjectId) -> Result<()> {

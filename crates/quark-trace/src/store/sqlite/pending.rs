@@ -39,6 +39,7 @@ impl<'a> PendingEntry<'a> {
         entry::write(&mut line, new.kind, new.digest);
         line.extend_from_slice(new.attributes.as_bytes());
         let once = new.record_id.map(record_key);
+        debug_assert!(!new.is_own_id || key_of(new.object) == once, "see `NewEntry::is_own_id`");
         let own = once.and_then(|key| if new.is_own_id { Some(key) } else { key_of(new.object) });
         if once.is_some() && (!new.kind.is_record() || own.is_some() && own != once) {
             let message = "the id that the caller names is not that of the record";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connection::Place;
 use super::disk::Disk;
 use super::fault::Fault;
+use super::mover::Mover;
 use super::writer::Writer;
 use crate::keys::Keyring;
 use crate::store::unsigned::Refusals;
@@ -19,6 +20,7 @@ pub(super) struct Shared {
     pub writer: Mutex<Writer>,
     pub refusals: Refusals,
     pub disk: Disk,
+    pub mover: Mutex<Mover>,
     pub work: Mutex<Work>,
     pub wake: Condvar,
 }
@@ -40,6 +42,7 @@ impl Shared {
             writer: Mutex::default(),
             refusals: Refusals::default(),
             disk: Disk::default(),
+            mover: Mutex::default(),
             work: Mutex::default(),
             wake: Condvar::new(),
         }

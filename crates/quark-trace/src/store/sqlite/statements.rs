@@ -125,11 +125,6 @@ pub(super) const SCHEMAS: &str =
 pub(super) const SCHEMAS_UNTIL: &str = "SELECT e.idx + 1 FROM qt_entry e INDEXED BY qt_entry_schema \
      WHERE e.log_id = ?1 AND e.kind = 'schema' ORDER BY e.idx DESC LIMIT 1";
 
-/// The fact sheet in force.
-pub(super) const SHEET: &str = "SELECT o.bytes FROM qt_entry e INDEXED BY qt_entry_sheet \
-     LEFT JOIN qt_object o ON o.object_id = e.object_id \
-     WHERE e.log_id = ?1 AND e.kind IN ('sheet', 'sheet-adopted') ORDER BY e.idx DESC LIMIT 1";
-
 /// Entries of a span with their objects.
 pub(super) const SPAN: &str = concat!(entries!(""), "AND e.idx < ?3 ORDER BY e.idx");
 
@@ -233,7 +228,6 @@ pub(super) const ALL: &[&str] = &[
     LAST_SHEET,
     SCHEMAS,
     SCHEMAS_UNTIL,
-    SHEET,
     SPAN,
     INSERT_RECORD,
     INSERT_NUMBER,
