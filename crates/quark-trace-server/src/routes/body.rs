@@ -1,5 +1,6 @@
 //! Bodies of requests, never more of one than is allowed and never more of all than fits.
 
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::asked::is_of_type;
+use crate::access::pace::{Pace, Unpaid};
 use crate::access::share::{Holder, Place, Places};
 use crate::problem::{Code, Problem};
 
@@ -23,6 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes in a second below which nobody waits for a body.
 const LEAST_PER_SECOND: f64 = 1024.0;
 
+/// KiB of bodies that a key, or without one a network, may send in a second; more than a client that
+/// catches up sends, and less than keeps a small server from others.
+const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(64 * 1024 - 1);
+
+static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::new(KIB_PER_SECOND));
 static MEMORY: LazyLock<Places> = LazyLock::new(|| Places::new(ALL_KIB));
 
 /// A share of the memory for bodies, given back when it is dropped.
@@ -63,6 +70,11 @@ pub async fn read(
     }
 }
 
+/// Forgets who has sent no large body for a while.
+pub fn forget_paces() {
+    PACE.forget();
+}
+
 fn too_slow(detail: &str) -> Problem {
     Problem::new(Code::RequestTimeout, detail).not_written()
 }
@@ -89,12 +101,13 @@ async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
     let mut share: Option<Share> = None;
     let holder = Holder::of_request();
     let mut held = SMALL_KIB;
-    let began = Instant::now();
+    let (began, mut unpaid) = (Instant::now(), Unpaid::default());
     while let Some(data) = next_part(&mut body, began, bytes.len()).await? {
         if bytes.len() + data.len() > limit {
             return Err(too_large(limit));
         }
         bytes.extend_from_slice(&data);
+        PACE.keep(&holder, &mut unpaid, data.len()).await;
         let needed = bytes.len().div_ceil(1024);
         if needed > held {
             let more = u32::try_from(needed - held).unwrap_or(u32::MAX);
