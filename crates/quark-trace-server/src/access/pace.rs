@@ -103,7 +103,7 @@ mod tests {
     fn who_sends_nothing_is_forgotten() {
         let pace = Pace::new(NonZeroU32::new(1_000_000).unwrap());
         assert!(is_free(&pace, &holder("10.0.0.1:1"), 64 * UNIT));
-        while pace.limiter.len() > 0 {
+        while !pace.limiter.is_empty() {
             pace.forget();
         }
     }
