@@ -131,7 +131,7 @@ async fn tick(app: Arc<App>) {
         let running = Arc::clone(&app);
         let ticked = tokio::task::spawn_blocking(move || {
             running.rates.forget();
-            routes::forget_paces();
+            routes::forget_senders();
             routes::sum_up_metrics();
             running.seals.try_again(running.store.as_ref());
             running.seals.tell(running.store.as_ref());

@@ -174,27 +174,22 @@ pub fn each_sheet(
     mut each: impl FnMut(SheetVersion) -> ControlFlow<()>,
 ) -> Result<()> {
     let mut fault = None;
-    each_stored(log, |index, bytes| match SheetVersion::read(index, bytes) {
-        Ok(version) => each(version),
-        Err(error) => {
-            fault = Some(error);
-            ControlFlow::Break(())
+    let plan = Plan { select: Select::Sheets, ..Plan::default() };
+    log.store().scan(log.project(), &plan, &mut |row| {
+        let (index, bytes) = match row {
+            Row::Entry { index, object: Some(object), .. } => (Some(index), object.into_owned()),
+            Row::Loose { object, .. } => (None, object.to_vec()),
+            _ => return ControlFlow::Continue(()),
+        };
+        match SheetVersion::read(index, bytes) {
+            Ok(version) => each(version),
+            Err(error) => {
+                fault = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
     fault.map_or(Ok(()), Err)
-}
-
-/// Passes the index of the entry and the stored bytes of each version.
-fn each_stored(
-    log: &TraceLog,
-    mut each: impl FnMut(Option<u64>, Vec<u8>) -> ControlFlow<()>,
-) -> Result<()> {
-    let plan = Plan { select: Select::Sheets, ..Plan::default() };
-    log.store().scan(log.project(), &plan, &mut |row| match row {
-        Row::Entry { index, object: Some(object), .. } => each(Some(index), object.into_owned()),
-        Row::Loose { object, .. } => each(None, object.to_vec()),
-        _ => ControlFlow::Continue(()),
-    })
 }
 
 impl SheetVersion {

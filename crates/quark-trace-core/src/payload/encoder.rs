@@ -1,34 +1,26 @@
 //! JSON text encoded anew on one line.
 
-use std::borrow::Cow;
-
-use super::names::Names;
-use super::{PayloadError, PayloadValue};
-use crate::json::{Event, Number, write};
+use super::PayloadValue;
+use crate::json::{Event, Number, Text, write};
 
 /// Encodes a stream of events on one line.
 #[derive(Default)]
-pub(super) struct Encoder<'t> {
+pub(super) struct Encoder {
     pub out: Vec<u8>,
-    names: Names<'t>,
     after_key: bool,
 }
 
-impl<'t> Encoder<'t> {
-    pub fn event(&mut self, event: Event<'t>) -> Result<(), PayloadError> {
-        if self.out.is_empty() && event != Event::ObjectStart {
-            return Err(PayloadError::NotAnObject);
-        }
-        if matches!(event, Event::ObjectEnd | Event::ArrayEnd) {
-            self.names.close();
-            self.out.push(if event == Event::ObjectEnd { b'}' } else { b']' });
-            return Ok(());
-        }
-        self.separate();
+impl Encoder {
+    pub fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Key(text) => return self.key(text.to_wtf8()),
-            Event::ObjectStart => self.open(b'{'),
-            Event::ArrayStart => self.open(b'['),
+            Event::ObjectEnd => return self.out.push(b'}'),
+            Event::ArrayEnd => return self.out.push(b']'),
+            _ => self.separate(),
+        }
+        match event {
+            Event::Key(name) => self.key(name),
+            Event::ObjectStart => self.out.push(b'{'),
+            Event::ArrayStart => self.out.push(b'['),
             Event::String(text) => {
                 write::string_wtf8(&mut self.out, &text.to_wtf8());
             }
@@ -36,7 +28,6 @@ impl<'t> Encoder<'t> {
             Event::Bool(value) => value.write(&mut self.out),
             Event::Null | Event::ObjectEnd | Event::ArrayEnd => self.out.extend_from_slice(b"null"),
         }
-        Ok(())
     }
 
     fn separate(&mut self) {
@@ -47,16 +38,10 @@ impl<'t> Encoder<'t> {
         }
     }
 
-    fn open(&mut self, bracket: u8) {
-        self.out.push(bracket);
-        self.names.open();
-    }
-
-    fn key(&mut self, name: Cow<'t, [u8]>) -> Result<(), PayloadError> {
-        write::string_wtf8(&mut self.out, &name);
+    fn key(&mut self, name: Text<'_>) {
+        write::string_wtf8(&mut self.out, &name.to_wtf8());
         self.out.extend_from_slice(b": ");
         self.after_key = true;
-        self.names.take(name)
     }
 
     fn number(&mut self, number: Number<'_>) {

@@ -118,17 +118,8 @@ impl Payload {
     /// Reads JSON text (also what Python writes: `NaN` and infinities), checks it against the
     /// limits, and encodes it anew on one line; number digits are kept as they were written.
     pub fn from_json(text: &[u8]) -> Result<Self, PayloadError> {
-        if text.len() > RECORD_LIMIT {
-            return Err(PayloadError::TooLarge { size: text.len() });
-        }
         let mut encoder = Encoder::default();
-        let mut scanner = Scanner::new(text);
-        while let Some(event) = scanner.next_event()? {
-            if scanner.depth() > DEPTH_LIMIT {
-                return Err(PayloadError::TooDeep);
-            }
-            encoder.event(event)?;
-        }
+        each_event(text, |event| encoder.event(event))?;
         Ok(Self { json: encoder.out, known: Known::Checked })
     }
 
@@ -140,26 +131,7 @@ impl Payload {
     /// assert_eq!(Payload::check_json(b"[0.5]"), Err(PayloadError::NotAnObject));
     /// ```
     pub fn check_json(text: &[u8]) -> Result<(), PayloadError> {
-        if text.len() > RECORD_LIMIT {
-            return Err(PayloadError::TooLarge { size: text.len() });
-        }
-        let (mut names, mut begun) = (Names::default(), false);
-        let mut scanner = Scanner::new(text);
-        while let Some(event) = scanner.next_event()? {
-            if scanner.depth() > DEPTH_LIMIT {
-                return Err(PayloadError::TooDeep);
-            }
-            if !std::mem::replace(&mut begun, true) && event != Event::ObjectStart {
-                return Err(PayloadError::NotAnObject);
-            }
-            match event {
-                Event::ObjectStart | Event::ArrayStart => names.open(),
-                Event::ObjectEnd | Event::ArrayEnd => names.close(),
-                Event::Key(name) => names.take(name.to_wtf8())?,
-                Event::String(_) | Event::Number(_) | Event::Bool(_) | Event::Null => {}
-            }
-        }
-        Ok(())
+        each_event(text, |_| ())
     }
 
     /// The encoded object.
@@ -187,6 +159,31 @@ impl Payload {
             && names.len() <= FEW_NAMES
             && !(1..names.len()).any(repeats)
     }
+}
+
+/// Passes the events of an object that keeps the limits; the first that does not ends it.
+fn each_event<'t>(text: &'t [u8], mut each: impl FnMut(Event<'t>)) -> Result<(), PayloadError> {
+    if text.len() > RECORD_LIMIT {
+        return Err(PayloadError::TooLarge { size: text.len() });
+    }
+    let (mut names, mut begun) = (Names::default(), false);
+    let mut scanner = Scanner::new(text);
+    while let Some(event) = scanner.next_event()? {
+        if scanner.depth() > DEPTH_LIMIT {
+            return Err(PayloadError::TooDeep);
+        }
+        if !std::mem::replace(&mut begun, true) && event != Event::ObjectStart {
+            return Err(PayloadError::NotAnObject);
+        }
+        match event {
+            Event::ObjectStart | Event::ArrayStart => names.open(),
+            Event::ObjectEnd | Event::ArrayEnd => names.close(),
+            Event::Key(name) => names.take(name.to_wtf8())?,
+            Event::String(_) | Event::Number(_) | Event::Bool(_) | Event::Null => {}
+        }
+        each(event);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

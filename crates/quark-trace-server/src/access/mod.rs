@@ -9,7 +9,7 @@
 //! | `session` | signing in to the pages |
 //! | `last_used` | when each key was last used |
 //! | `rate` | how often somebody may call |
-//! | `pace` | how many bytes somebody may send in a second |
+//! | `throttle` | how many bytes somebody may send in a second |
 //! | `share` | how many places of a kind somebody may have at a time |
 //! | `audit` | what was refused, as records of the server's own ledger |
 
@@ -18,11 +18,11 @@ mod caller;
 mod guard;
 mod key;
 pub mod last_used;
-pub mod pace;
 mod policy;
 pub mod rate;
 pub mod session;
 pub mod share;
+pub mod throttle;
 
 pub use caller::{Caller, Identity};
 pub use guard::{Granted, guard};

@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::asked::is_of_type;
-use crate::access::pace::{Pace, Unpaid};
 use crate::access::share::{Holder, Place, Places};
+use crate::access::throttle::{Throttle, Unpaid};
 use crate::problem::{Code, Problem};
 
 /// Most bytes of all bodies together, in KiB, which are shared out. What comes above it is asked to
@@ -29,7 +29,7 @@ const LEAST_PER_SECOND: f64 = 1024.0;
 /// catches up sends, and less than keeps a small server from others.
 const KIB_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(64 * 1024 - 1);
 
-static PACE: LazyLock<Pace> = LazyLock::new(|| Pace::new(KIB_PER_SECOND));
+static THROTTLE: LazyLock<Throttle> = LazyLock::new(|| Throttle::new(KIB_PER_SECOND));
 static MEMORY: LazyLock<Places> = LazyLock::new(|| Places::new(ALL_KIB));
 
 /// A share of the memory for bodies, given back when it is dropped.
@@ -71,8 +71,8 @@ pub async fn read(
 }
 
 /// Forgets who has sent no large body for a while.
-pub fn forget_paces() {
-    PACE.forget();
+pub fn forget_senders() {
+    THROTTLE.forget();
 }
 
 fn too_slow(detail: &str) -> Problem {
@@ -107,7 +107,7 @@ async fn collect(mut body: Body, limit: usize) -> Result<Content, Problem> {
             return Err(too_large(limit));
         }
         bytes.extend_from_slice(&data);
-        PACE.keep(&holder, &mut unpaid, data.len()).await;
+        THROTTLE.wait(&holder, &mut unpaid, data.len()).await;
         let needed = bytes.len().div_ceil(1024);
         if needed > held {
             let more = u32::try_from(needed - held).unwrap_or(u32::MAX);

@@ -41,7 +41,7 @@ mod summary;
 mod table;
 mod tlog;
 
-pub use body::forget_paces;
+pub use body::forget_senders;
 pub use server::{install_metrics, sum_up_metrics};
 pub use table::{Route, Table};
 

@@ -13,7 +13,7 @@ use quark_trace::core::ledger::Kind;
 use quark_trace::core::sheet::{Amendment, FactSheet, check_successor};
 use quark_trace::project::{each_sheet, last_sheet};
 use quark_trace::store::{Commit, Durability, NewEntry};
-use quark_trace::{Outcome, TraceLog};
+use quark_trace::{Outcome, SheetVersion, TraceLog};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -184,8 +184,7 @@ fn append_next(
 ) -> Result<Placed, Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = last_sheet(log).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
-        let last = last.ok_or_else(Problem::missing)?;
+        let last = in_force(log)?;
         check_successor(&last.sheet, sheet).map_err(|fault| {
             Problem::invalid(format!("this is not the next version of the sheet: {fault}"))
         })?;
@@ -248,8 +247,7 @@ fn append_amended(
 ) -> Result<(Vec<u8>, u64), Problem> {
     for _ in 0..ATTEMPTS {
         let size = log.store().head(log.project())?.map_or(0, |head| head.range.size());
-        let last = last_sheet(log).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
-        let last = last.ok_or_else(Problem::missing)?;
+        let last = in_force(log)?;
         let next = last.sheet.amend(amendment, &now());
         let next = next.map_err(|fault| Problem::invalid(fault.to_string()))?;
         let bytes = next.to_json_bytes();
@@ -259,6 +257,12 @@ fn append_amended(
         }
     }
     Err(Problem::busy("others keep appending; try again"))
+}
+
+/// The sheet that the next one follows.
+fn in_force(log: &TraceLog) -> Result<SheetVersion, Problem> {
+    let last = last_sheet(log).map_err(|error| error.or_outcome(Outcome::NotWritten))?;
+    last.ok_or_else(Problem::missing)
 }
 
 /// Appends a sheet to a log of this size; gives the size behind it.

@@ -15,7 +15,7 @@ const UNIT: usize = 1024;
 
 /// What each holder has sent of late.
 #[derive(Debug)]
-pub struct Pace {
+pub struct Throttle {
     limiter: DefaultKeyedRateLimiter<Holder>,
     clock: DefaultClock,
     most_at_once: NonZeroU32,
@@ -25,7 +25,7 @@ pub struct Pace {
 #[derive(Debug, Default)]
 pub struct Unpaid(usize);
 
-impl Pace {
+impl Throttle {
     /// So many KiB in a second, and as many at once.
     pub fn new(kib_per_second: NonZeroU32) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// Accounts for bytes that a holder sent, and waits until more may come.
-    pub async fn keep(&self, holder: &Holder, unpaid: &mut Unpaid, bytes: usize) {
+    pub async fn wait(&self, holder: &Holder, unpaid: &mut Unpaid, bytes: usize) {
         unpaid.0 += bytes;
         // A clock is asked now and then, not for each packet.
         if unpaid.0 < 64 * UNIT {
@@ -69,42 +69,42 @@ mod tests {
     }
 
     /// Whether bytes are accounted for at once.
-    fn is_free(pace: &Pace, holder: &Holder, bytes: usize) -> bool {
+    fn is_free(throttle: &Throttle, holder: &Holder, bytes: usize) -> bool {
         let mut unpaid = Unpaid::default();
-        let mut kept = pin!(pace.keep(holder, &mut unpaid, bytes));
-        kept.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        let mut waited = pin!(throttle.wait(holder, &mut unpaid, bytes));
+        waited.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[tokio::test]
     async fn who_sends_too_much_waits_and_nobody_else_does() {
-        let pace = Pace::new(NonZeroU32::new(64).unwrap());
+        let throttle = Throttle::new(NonZeroU32::new(64).unwrap());
         let (one, other) = (holder("10.0.0.1:1"), holder("10.0.0.2:1"));
-        assert!(is_free(&pace, &one, 64 * UNIT));
-        assert!(!is_free(&pace, &one, 64 * UNIT));
-        assert!(is_free(&pace, &other, 64 * UNIT));
+        assert!(is_free(&throttle, &one, 64 * UNIT));
+        assert!(!is_free(&throttle, &one, 64 * UNIT));
+        assert!(is_free(&throttle, &other, 64 * UNIT));
         // More than may come in a second is not waited for for ever.
-        pace.keep(&one, &mut Unpaid::default(), 1000 * UNIT).await;
+        throttle.wait(&one, &mut Unpaid::default(), 1000 * UNIT).await;
     }
 
     #[tokio::test]
     async fn parts_of_a_body_are_counted_together_and_small_bodies_are_not() {
-        let pace = Pace::new(NonZeroU32::new(64).unwrap());
+        let throttle = Throttle::new(NonZeroU32::new(64).unwrap());
         let one = holder("10.0.0.1:1");
-        assert!((0..1000).all(|_| is_free(&pace, &one, 63 * UNIT)));
+        assert!((0..1000).all(|_| is_free(&throttle, &one, 63 * UNIT)));
         let mut unpaid = Unpaid::default();
         for _ in 0..2 {
-            pace.keep(&one, &mut unpaid, 32 * UNIT + 1).await;
+            throttle.wait(&one, &mut unpaid, 32 * UNIT + 1).await;
         }
         assert_eq!(unpaid.0, 2);
-        assert!(!is_free(&pace, &one, 64 * UNIT));
+        assert!(!is_free(&throttle, &one, 64 * UNIT));
     }
 
     #[test]
     fn who_sends_nothing_is_forgotten() {
-        let pace = Pace::new(NonZeroU32::new(1_000_000).unwrap());
-        assert!(is_free(&pace, &holder("10.0.0.1:1"), 64 * UNIT));
-        while !pace.limiter.is_empty() {
-            pace.forget();
+        let throttle = Throttle::new(NonZeroU32::new(1_000_000).unwrap());
+        assert!(is_free(&throttle, &holder("10.0.0.1:1"), 64 * UNIT));
+        while !throttle.limiter.is_empty() {
+            throttle.forget();
         }
     }
 }
